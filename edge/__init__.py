@@ -1,0 +1,1 @@
+"""The box in the store: one loop per source, processors that turn readings into events, health."""

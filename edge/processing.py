@@ -1,0 +1,21 @@
+"""What turns readings into events."""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from sync.events import Event
+
+Reading_contra = TypeVar("Reading_contra", contravariant=True)
+
+
+class Processor(Protocol[Reading_contra]):
+    """A processor holds the state of one source's stream; it does no I/O and reads no clock.
+
+    ``process`` takes one reading, in order of time, and returns the events that it completes.
+    ``flush(now)`` returns what ends by silence up to ``now`` (epoch seconds, UTC): minutes, windows, sessions. It is
+    called at every ``Silence`` and about once a second in between; calling it twice with the same ``now`` is harmless.
+    """
+
+    def process(self, reading: Reading_contra, /) -> Sequence[Event]: ...
+
+    def flush(self, now: float, /) -> Sequence[Event]: ...

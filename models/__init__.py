@@ -1,0 +1,1 @@
+"""Recognition models: arrays in, arrays out. No transport, no storage, no clock."""

@@ -1,0 +1,1 @@
+"""Where readings come from: cameras, Wi-Fi probe captures and RFID readers, live and recorded."""

@@ -1,0 +1,1 @@
+"""The event contract, the outbox and the relay (edge half); ingest, store and roll-ups (central half)."""

@@ -1,0 +1,299 @@
+"""The event contract: CloudEvents 1.0 in JSON, one JSON Schema per type under ``docs/schema``.
+
+No type here has a field that could hold an image, an embedding, a MAC address or a phone number: unknown fields are
+refused, and every text is a name, a code or an identifier with a pattern. A new field is optional; a changed meaning is
+a new ``.v2``.
+"""
+
+import json
+import os
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sync.errors import SyncError
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
+"""Of a store, sensor, line, zone or room: safe in a topic, a path and a file name."""
+Code = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,48}$")]
+"""A machine-readable reason; the words for people are in the dashboard."""
+Epc = Annotated[str, Field(pattern=r"^([0-9A-F]{4}){2,31}$")]
+Gtin = Annotated[str, Field(pattern=r"^[0-9]{14}$")]
+Member = Annotated[str, Field(pattern=r"^M-[0-9A-Z]{4,26}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+def utc(seconds: float) -> datetime:
+    """Epoch seconds as an aware UTC datetime, to the millisecond (the resolution that travels)."""
+    return datetime.fromtimestamp(round(seconds * 1000) / 1000, UTC)
+
+
+Time = Annotated[AwareDatetime, AfterValidator(lambda t: t.astimezone(UTC))]
+
+
+class Data(BaseModel):
+    """The payload of one event type; ``TYPE`` is the CloudEvents ``type``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    TYPE: ClassVar[str]
+
+
+class Evidence(BaseModel):
+    """Why a crossing was counted, without any image."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    track: Count
+    track_seconds: Seconds
+    detections: Count
+    rule: Code
+    exclusions: tuple[Literal["staff", "re_entry", "u_turn", "minimum_stay"], ...] = ()
+
+
+class Visit(Data):
+    """One person crossed an entrance line."""
+
+    TYPE: ClassVar[str] = "yingke.visit.v1"
+    line: Name
+    direction: Literal["in", "out"]
+    group: UUID | None = None
+    staff: bool = False
+    confidence: Share
+    evidence: Evidence
+
+
+class Zone(Data):
+    """Somebody dwelt or queued in a zone; ``seconds`` is 0 on ``enter``."""
+
+    TYPE: ClassVar[str] = "yingke.zone.v1"
+    zone: Name
+    kind: Literal["dwell", "queue"]
+    phase: Literal["enter", "leave"]
+    seconds: Seconds
+    staff: bool = False
+
+
+class FootfallMinute(Data):
+    """Totals of one line or zone in one minute. A higher ``revision`` of the same minute replaces a lower one."""
+
+    TYPE: ClassVar[str] = "yingke.footfall.minute.v1"
+    minute: Time
+    place: Name
+    entered: Count
+    left: Count
+    coverage: Annotated[float, Field(ge=0, le=60, description="seconds of this minute that were really observed")]
+    revision: Count
+    occupancy: Annotated[float, Field(ge=0)] | None = None
+
+
+class Arrival(Data):
+    """A member who opted in has arrived; two candidates when the margin between them is thin."""
+
+    TYPE: ClassVar[str] = "yingke.arrival.v1"
+    candidates: Annotated[tuple[Member, ...], Field(min_length=1, max_length=2)]
+    method: Literal["face", "qr", "rfid_card", "wifi_login"]
+    confidence: Share
+    expires: Time
+
+
+class Interval(BaseModel):
+    """An estimated number with its interval."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    value: Annotated[float, Field(ge=0)]
+    low: Annotated[float, Field(ge=0)]
+    high: Annotated[float, Field(ge=0)]
+
+
+class DevicesWindow(Data):
+    """Wi-Fi estimate of a window; an estimate that cannot be stood for is null, with the reason."""
+
+    TYPE: ClassVar[str] = "yingke.devices.window.v1"
+    start: Time
+    seconds: Annotated[float, Field(gt=0)]
+    inside: Interval | None = None
+    passing: Interval | None = None
+    withheld: Literal["below_five", "uncalibrated", "drifted", "radio_silent"] | None = None
+    bursts: Count
+    frames: Count
+    malformed: Count
+
+
+class TryOn(Data):
+    """An item was in a fitting room or on a tray."""
+
+    TYPE: ClassVar[str] = "yingke.tryon.v1"
+    epc: Epc
+    gtin: Gtin | None = None
+    room: Name
+    start: Time
+    end: Time
+    kind: Literal["in_room", "tried_on"]
+    companions: tuple[Epc, ...] = ()
+    confidence: Share
+
+
+class Item(Data):
+    """RFID at the till or the exit."""
+
+    TYPE: ClassVar[str] = "yingke.item.v1"
+    epc: Epc
+    gtin: Gtin | None = None
+    place: Name
+    step: Literal["sold", "left", "returned"]
+
+
+class Health(Data):
+    """Heartbeat of a sensor or of the box itself."""
+
+    TYPE: ClassVar[str] = "yingke.health.v1"
+    state: Literal["starting", "ok", "degraded", "lost", "stopped"]
+    reason: Code | None = None
+    frame_age: Seconds | None = None
+    fps: Annotated[float, Field(ge=0)] | None = None
+    queue: Count = 0
+    dropped: Count = 0
+    disk_free_mb: Count | None = None
+    clock_skew: float | None = None
+
+
+DATA_TYPES: dict[str, type[Data]] = {
+    kind.TYPE: kind for kind in (Visit, Zone, FootfallMinute, Arrival, DevicesWindow, TryOn, Item, Health)
+}
+
+DataT = TypeVar("DataT", bound=Data)
+
+
+class CloudEvent(BaseModel, Generic[DataT]):
+    """The envelope as it travels. ``sequence`` is the outbox's number, zero-padded so that it also sorts as text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    specversion: Literal["1.0"] = "1.0"
+    id: UUID
+    source: Annotated[str, Field(pattern=r"^/stores/[a-z0-9-]{1,32}/[a-z0-9-]{1,32}$")]
+    type: str
+    time: Time
+    datacontenttype: Literal["application/json"] = "application/json"
+    storeid: Name
+    bootid: UUID
+    outboxid: UUID
+    sequence: Annotated[str, Field(pattern=r"^[0-9]{20}$")]
+    data: DataT
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.type != self.data.TYPE:
+            raise ValueError(f"type {self.type} does not fit its data")
+        if self.source.split("/")[2] != self.storeid:
+            raise ValueError(f"source {self.source} is not of store {self.storeid}")
+        if self.id.version != 7:
+            raise ValueError("id is not a UUIDv7")
+        return self
+
+    @property
+    def seq(self) -> int:
+        """``sequence`` as a number."""
+        return int(self.sequence)
+
+    @property
+    def sensor(self) -> str:
+        """The last part of ``source``."""
+        return self.source.rsplit("/", 1)[1]
+
+    def encode(self) -> bytes:
+        """Compact JSON, UTF-8."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+AnyEvent = CloudEvent[Any]
+_ENVELOPES: dict[str, type[AnyEvent]] = {name: CloudEvent[kind] for name, kind in DATA_TYPES.items()}  # type: ignore[valid-type]
+_TYPE = re.compile(r"^[a-z0-9.]{1,64}$")
+
+
+class Event(BaseModel):
+    """What a processor returns: who saw what, and when. The outbox adds store, boot and sequence."""
+
+    model_config = ConfigDict(frozen=True)
+    id: UUID
+    sensor: Name
+    time: Time
+    data: Data
+
+    @classmethod
+    def new(cls, sensor: str, seconds: float, data: Data) -> Self:
+        """An event that happened at ``seconds`` (epoch, UTC), with a fresh id."""
+        return cls(id=uuid7(seconds), sensor=sensor, time=utc(seconds), data=data)
+
+    def envelope(self, *, store: str, boot: UUID, outbox: UUID, seq: int) -> AnyEvent:
+        """The event as it travels."""
+        return _ENVELOPES[self.data.TYPE](
+            id=self.id,
+            source=f"/stores/{store}/{self.sensor}",
+            type=self.data.TYPE,
+            time=self.time,
+            storeid=store,
+            bootid=boot,
+            outboxid=outbox,
+            sequence=f"{seq:020d}",
+            data=self.data,
+        )
+
+
+class InvalidEvent(SyncError):
+    """Bytes that are not an event of this contract; ``str()`` is the reason kept with the dead letter."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, "it is kept as a dead letter; after an upgrade, replay it")
+
+
+def decode(payload: bytes) -> AnyEvent:
+    """Parse and check one event. Raises ``InvalidEvent`` with a one-line reason that quotes no content."""
+    try:
+        document = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise InvalidEvent(f"not JSON: {type(error).__name__}") from error
+    kind = document.get("type") if isinstance(document, dict) else None
+    if not isinstance(kind, str) or kind not in _ENVELOPES:
+        named = kind if isinstance(kind, str) and _TYPE.match(kind) else "none"
+        raise InvalidEvent(f"unknown type: {named}")
+    try:
+        return _ENVELOPES[kind].model_validate_json(payload)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise InvalidEvent(f"{'.'.join(str(part) for part in first['loc'])}: {first['type']}") from error
+
+
+def uuid7(seconds: float) -> UUID:
+    """A UUIDv7 (RFC 9562, 5.7) for that moment: 48 bits of milliseconds, then 74 random bits."""
+    millis = int(seconds * 1000) & ((1 << 48) - 1)
+    random = int.from_bytes(os.urandom(10), "big")
+    value = millis << 80 | 0x7 << 76 | (random >> 68 & 0xFFF) << 64 | 0b10 << 62 | random & ((1 << 62) - 1)
+    return UUID(int=value)
+
+
+def schemas() -> dict[str, str]:
+    """The JSON Schema of every type, as text, by file name (``docs/schema`` holds exactly these)."""
+    result = {}
+    for name, envelope in _ENVELOPES.items():
+        schema = envelope.model_json_schema()
+        schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+        schema["title"] = name
+        schema["properties"]["type"] = {"const": name}
+        result[f"{name}.json"] = json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    return result
+
+
+def topic(store: str, leaf: str) -> str:
+    """The MQTT topic of a store: ``leaf`` is e.g. ``events/visit``, ``ack`` or ``available``."""
+    return f"yingke/v1/{store}/{leaf}"
+
+
+def event_topic(event: AnyEvent) -> str:
+    """``events/{type}``, or ``alerts`` for arrivals: their own consumer, so that a backlog never delays them."""
+    if isinstance(event.data, Arrival):
+        return topic(event.storeid, "alerts")
+    return topic(event.storeid, f"events/{event.type.removeprefix('yingke.').rsplit('.', 1)[0].replace('.', '-')}")
