@@ -1,0 +1,47 @@
+# Two commands: "make demo" shows the product, "make test" proves it. Both set up .venv by themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := edge sensors models sync dashboard tests bench tools yingke.py
+
+.PHONY: demo test check lint types unit setup setup-test system lock schema figures clean
+
+demo: setup ## a store day on your machine; Ctrl-C stops it
+	$(BIN)/yingke demo
+
+test: system setup-test check ## everything CI runs
+
+check: lint types unit
+
+lint:
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+types:
+	$(BIN)/mypy
+
+unit:
+	$(BIN)/python -m pytest
+
+system: ## brokers, database and browser for the tests, from the system's packages
+	scripts/install-system-packages
+
+setup: $(VENV)/.run
+setup-test: $(VENV)/.test
+
+$(VENV)/.run: requirements.lock pyproject.toml
+	scripts/make-venv $(PYTHON) $(VENV) requirements.lock
+	touch $@
+
+$(VENV)/.test: requirements-test.lock pyproject.toml $(VENV)/.run
+	scripts/make-venv $(PYTHON) $(VENV) requirements-test.lock
+	touch $@
+
+lock: ## resolve the dependencies anew; needs uv
+	uv pip compile pyproject.toml --all-extras --group build --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --upgrade -o requirements.lock
+	uv pip compile pyproject.toml --all-extras --group build --group test -c requirements.lock --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --upgrade -o requirements-test.lock
+
+clean:
+	rm -rf $(VENV) .yingke build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

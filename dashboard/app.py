@@ -1,0 +1,118 @@
+"""The web application of the centre: one page, its API, and a stream that says when something changed."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
+
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+
+from dashboard.changes import Changes
+from dashboard.day import Minute, bounds, day_view, local_date
+from sync.clock import Now
+from sync.settings import StoreConfig
+
+STATIC = Path(__file__).parent / "static"
+EVENTS_SHOWN = 50
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+
+
+class Reader(Protocol):
+    """What the pages read of the central store; times are epoch seconds."""
+
+    def footfall_minutes(self, store: str, start: float, end: float) -> Sequence[Minute]: ...
+
+    def places(self, store: str, start: float, end: float) -> Sequence[str]: ...
+
+    def latest_events(self, store: str, limit: int) -> Sequence[dict[str, Any]]: ...
+
+    def sensor_states(self, store: str) -> Sequence[dict[str, Any]]: ...
+
+    def tryon_count(self, store: str, start: float, end: float) -> int: ...
+
+    def latest_devices(self, store: str, start: float, end: float) -> dict[str, Any] | None: ...
+
+    def last_cursor(self) -> int: ...
+
+
+def create_app(
+    reader: Reader, stores: Sequence[StoreConfig], now: Now, notes: Sequence[str], simulated: bool
+) -> FastAPI:
+    """The application over one reader; ``stores`` are the stores it may show, the first is the default."""
+    app = FastAPI(title="Yingke", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
+    known = {store.id: store for store in stores}
+    changes = Changes(reader.last_cursor)
+
+    def chosen(store: str) -> StoreConfig:
+        if store not in known:
+            raise HTTPException(404, "no such store")
+        return known[store]
+
+    @app.middleware("http")
+    async def secure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await call_next(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    @app.get("/api/v1/stores")
+    def list_stores() -> dict[str, Any]:
+        return {
+            "stores": [{"id": s.id, "name": s.name or s.id, "timezone": s.timezone} for s in stores],
+            "notes": list(notes),
+            "simulated": simulated,
+        }
+
+    @app.get("/api/v1/stores/{store}/day")
+    def day(store: str, day: date | None = Query(None, alias="date")) -> dict[str, Any]:
+        """Visits by hour with coverage, and the day's other figures."""
+        place, moment = chosen(store), now()
+        if day is not None and not 1970 <= day.year <= 2200:
+            raise HTTPException(422, "date is outside 1970 to 2200")
+        wanted = day or local_date(place, moment)
+        start, end = bounds(place, wanted)
+        view = day_view(
+            reader.footfall_minutes(store, start, end), reader.places(store, start, end), place, wanted, moment
+        )
+        return view | {
+            "tryons": reader.tryon_count(store, start, end),
+            "devices": reader.latest_devices(store, start, min(end, moment + 1)),
+            "sensors": list(reader.sensor_states(store)),
+        }
+
+    @app.get("/api/v1/stores/{store}/events")
+    def events(store: str, limit: int = Query(EVENTS_SHOWN, ge=1, le=500)) -> dict[str, Any]:
+        """The last events, newest first."""
+        return {"events": list(reader.latest_events(chosen(store).id, limit))}
+
+    @app.get("/api/v1/changes")
+    async def stream(request: Request) -> StreamingResponse:
+        """Server-sent events: one ``changed`` whenever events came in; a slow client gets one for many."""
+
+        async def lines() -> AsyncIterator[str]:
+            async for cursor in changes.watch():
+                if await request.is_disconnected():
+                    return
+                yield f"event: changed\ndata: {cursor}\n\n" if cursor is not None else ": still here\n\n"
+
+        return StreamingResponse(lines(), media_type="text/event-stream")
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, Any]:
+        return {"ok": True, "cursor": reader.last_cursor()}
+
+    @app.get("/", include_in_schema=False)
+    def page() -> FileResponse:
+        return FileResponse(STATIC / "index.html")
+
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return app

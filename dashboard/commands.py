@@ -1,0 +1,66 @@
+"""``yingke centre``: the composition root of the central process."""
+
+import logging
+import socket
+import threading
+from pathlib import Path
+
+import click
+
+from dashboard.config import CentreFile, DashboardConfig
+from sync.errors import SyncError
+
+
+@click.command()
+@click.option("--config", "path", type=click.Path(path_type=Path), default=Path("config.yaml"), show_default=True)
+def centre(path: Path) -> None:
+    """Run the central half: ingest from MQTT, the database, and the pages."""
+    from sync.settings import load
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    run(load(path, CentreFile))
+
+
+def run(config: CentreFile) -> None:
+    """Serve until SIGTERM or Ctrl-C. Raises ``SyncError`` when the port or the database cannot be had."""
+    import uvicorn
+    from sync.ingest import run_ingest
+    from sync.store.store import CentralStore
+
+    from dashboard.app import create_app
+    from dashboard.reader import StoreReader
+    from sync.clock import clock
+
+    now = clock(config.clock)
+    stop = threading.Event()
+    listener = bind(config.dashboard)
+    with listener, CentralStore(config.sync.database_url(config.data)) as store:
+        ingest = threading.Thread(target=run_ingest, args=(store, config.sync, stop), name="ingest")
+        ingest.start()
+        try:
+            app = create_app(
+                StoreReader(store), config.all_stores, now, config.dashboard.notes, config.clock is not None
+            )
+            server = uvicorn.Server(
+                uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+            )
+            server.run(sockets=[listener])
+        finally:
+            stop.set()
+            ingest.join()
+
+
+def bind(config: DashboardConfig) -> socket.socket:
+    """The listening socket, or one clear line when the port is taken."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((config.host, config.port))
+    except OSError as error:
+        listener.close()
+        raise SyncError(
+            f"cannot serve on {config.host}:{config.port}: {error.strerror}",
+            "another program has this port: set dashboard.port to a free one",
+        ) from error
+    return listener

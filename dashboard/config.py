@@ -1,0 +1,55 @@
+"""What the central process reads of ``config.yaml``."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sync.clock import SimulatedClock
+from sync.config import SyncConfig
+from sync.settings import StoreConfig
+
+
+class DashboardConfig(BaseModel):
+    """The web server of the pages and the API."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    notes: tuple[str, ...] = ()
+    """Sentences that every page shows on top, e.g. which sensors are simulated."""
+
+    @model_validator(mode="after")
+    def _loopback_only(self) -> Self:
+        # Security floor: beyond loopback only with TLS and a login; this version has no login.
+        if self.host not in {"127.0.0.1", "::1", "localhost"}:
+            raise ValueError("the pages have no login yet, so they are served on 127.0.0.1 only; use an SSH tunnel")
+        return self
+
+
+class CentreFile(BaseModel):
+    """``config.yaml`` as the centre reads it; the sections of the box are accepted and left to the edge."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    store: StoreConfig
+    stores: tuple[StoreConfig, ...] = ()
+    """Further stores of the chain, for their names, time zones and opening hours on the pages."""
+    sync: SyncConfig = SyncConfig()
+    dashboard: DashboardConfig = DashboardConfig()
+    clock: SimulatedClock | None = None
+    data: Path = Path(".yingke")
+    sensors: Any = None
+    models: Any = None
+    edge: Any = None
+
+    @model_validator(mode="after")
+    def _each_store_once(self) -> Self:
+        names = [store.id for store in self.all_stores]
+        if len(set(names)) != len(names):
+            raise ValueError("a store id stands twice")
+        return self
+
+    @property
+    def all_stores(self) -> tuple[StoreConfig, ...]:
+        """This file's own store first."""
+        return (self.store, *self.stores)

@@ -1,0 +1,113 @@
+// The day of one store, kept current: the server says "changed", the page asks for the day again.
+import { draw } from "/static/chart.js";
+import { WORDS } from "/static/words.js";
+
+const query = new URLSearchParams(location.search);
+const byId = (id) => document.getElementById(id);
+let language = query.get("lang") ?? localStorage.getItem("lang") ?? (navigator.language.startsWith("zh") ? "zh" : "en");
+if (!(language in WORDS)) language = "en";
+let chain = null, day = null, events = [], connected = true;
+
+async function read(path) {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${response.status} at ${path}`);
+  return response.json();
+}
+
+async function refresh() {
+  try {
+    chain ??= await read("/api/v1/stores");
+    const store = encodeURIComponent(query.get("store") ?? chain.stores[0].id);
+    const date = query.get("date") ? `?date=${encodeURIComponent(query.get("date"))}` : "";
+    [day, { events }] = await Promise.all([
+      read(`/api/v1/stores/${store}/day${date}`), read(`/api/v1/stores/${store}/events?limit=30`)]);
+    connected = true;
+  } catch (error) {
+    connected = false;
+  }
+  show();
+}
+
+function local(iso, seconds = false) {
+  return new Intl.DateTimeFormat("en-GB", {
+    hour: "2-digit", minute: "2-digit", ...(seconds ? { second: "2-digit" } : {}), timeZone: day.timezone }).format(new Date(iso));
+}
+
+function row(time, text, note = "", state = "") {
+  const li = document.createElement("li");
+  if (time) { const t = document.createElement("time"); t.textContent = time; li.append(t); }
+  const what = document.createElement("span"); what.className = `what ${state ? `state ${state}` : ""}`; what.textContent = text; li.append(what);
+  if (note) { const span = document.createElement("span"); span.className = "note"; span.textContent = note; li.append(span); }
+  return li;
+}
+
+function figure(id, value, hint) {
+  byId(id).textContent = value;
+  if (hint !== undefined) byId(`${id}-hint`).textContent = hint;
+}
+
+function show() {
+  const words = WORDS[language];
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  byId("language").textContent = words.other;
+  for (const node of document.querySelectorAll("[data-word]")) node.textContent = words[node.dataset.word];
+  byId("line").textContent = connected ? words.lineOk : words.lineCut;
+  byId("line").classList.toggle("cut", !connected);
+  if (!day) return;
+  byId("store").textContent = day.name;
+  byId("when").textContent = `${day.date} ${day.local_time} · ${words.zone} ${day.timezone}${chain.simulated ? ` · ${words.clock}` : ""}`;
+  byId("notes").hidden = chain.notes.length === 0;
+  byId("notes").textContent = chain.notes.join(" ");
+  figure("visits", day.visits ?? "?", day.visits === null ? words.unknown : words.visitsHint(day.left));
+  figure("coverage", day.coverage === null ? "–" : `${Math.floor(day.coverage * 100)} %`,
+    day.coverage === null ? words.coverageNone : day.coverage >= 0.98 ? words.coverageFull : words.coveragePart);
+  figure("tryons", day.tryons);
+  showDevices(words);
+  draw(byId("chart"), day.hours, words);
+  showLists(words);
+}
+
+function showDevices(words) {
+  const window = day.devices;
+  if (!window) return figure("devices", "–", words.devicesNone);
+  if (!window.inside) return figure("devices", "–", words.withheld[window.withheld] ?? words.devicesNone);
+  const { value, low, high } = window.inside;
+  figure("devices", `≈ ${Math.round(value)}`, words.devicesHint(Math.floor(low), Math.ceil(high), local(window.start)));
+}
+
+function showLists(words) {
+  const told = events.filter((event) => event.type !== "footfall.minute").map((event) => {
+    const kind = event.type.split(".")[0];
+    const text = words.event[kind]?.(event.data, event.sensor, words) ?? event.type;
+    return row(local(event.time, true), text, event.sensor);
+  });
+  byId("events").replaceChildren(...(told.length ? told : [row("", words.noEvents)]));
+  const sensors = day.sensors.map((sensor) => {
+    const notes = [sensor.reason && (words.reasons[sensor.reason] ?? sensor.reason),
+      sensor.fps !== null && sensor.state === "ok" && words.fps(sensor.fps.toFixed(1)), sensor.dropped > 0 && words.dropped(sensor.dropped)];
+    return row("", `${sensor.sensor}: ${words.states[sensor.state]}`, notes.filter(Boolean).join(" · "), sensor.state);
+  });
+  byId("sensors").replaceChildren(...(sensors.length ? sensors : [row("", words.noSensors)]));
+}
+
+byId("language").addEventListener("click", () => {
+  language = language === "en" ? "zh" : "en";
+  localStorage.setItem("lang", language);
+  show();
+});
+
+let pending = false;
+function soon() {
+  // Many changes in a moment are one picture.
+  if (pending) return;
+  pending = true;
+  setTimeout(async () => { await refresh(); pending = false; }, 300);
+}
+
+await refresh();
+const stream = new EventSource("/api/v1/changes");
+stream.addEventListener("changed", soon);
+stream.addEventListener("error", () => { connected = false; show(); });
+stream.addEventListener("open", soon);
+// Coverage and the clock move on even when nothing happens.
+setInterval(soon, 20_000);

@@ -1,0 +1,186 @@
+"""One loop per source: readings to the processor, events to the outbox, the source reopened when it is lost."""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from edge.processing import Processor
+from sensors.errors import SensorError
+from sensors.readings import Silence, Source
+from sync.errors import SyncError
+from sync.events import Event, Health
+
+log = logging.getLogger("yingke.edge")
+
+State = Literal["starting", "ok", "degraded", "lost", "stopped"]
+FLUSH_EVERY_S = 1.0
+STALE_AFTER_S = 10.0
+"""A live sensor without a reading for so long is degraded: the page says so before anybody wonders."""
+
+
+class EventSink(Protocol):
+    """Where events become durable: the outbox."""
+
+    def put(self, events: Sequence[Event]) -> object: ...
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Full jitter: the n-th wait is uniform between 0 and ``min(longest, first * 2**n)`` seconds."""
+
+    first: float = 0.5
+    longest: float = 30.0
+
+    def wait(self, attempt: int, rng: random.Random) -> float:
+        """Seconds to wait before attempt number ``attempt`` (0 is the first retry)."""
+        return rng.uniform(0, min(self.longest, self.first * 2.0 ** min(attempt, 16)))
+
+
+@dataclass
+class SensorStatus:
+    """What a heartbeat says of one sensor; written by its loop, read by the heartbeat."""
+
+    sensor: str
+    state: State = "starting"
+    reason: str | None = None
+    readings: int = 0
+    last_reading: float | None = None
+    dropped: int = 0
+
+    def health(self, seconds_since_last: float, readings_since_last: int, now: float) -> Health:
+        """The heartbeat's payload; a live sensor that fell silent is degraded."""
+        age = None if self.last_reading is None else max(0.0, now - self.last_reading)
+        state, reason = self.state, self.reason
+        if state == "ok" and age is not None and age > STALE_AFTER_S:
+            state, reason = "degraded", "silent"
+        rate = readings_since_last / seconds_since_last if seconds_since_last > 0 else None
+        return Health(state=state, reason=reason, frame_age=age, fps=rate, dropped=self.dropped)
+
+
+class SensorLoop:
+    """Runs one source until ``stop`` is set or a recording ends; one sensor's failure touches no other.
+
+    Events that the outbox cannot take (disk full, at its bound) are offered again with jittered back-off, and no
+    further reading is taken meanwhile: frames are lost then, events are not.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        open_source: Callable[[], Source[Any]],
+        processor: Processor[Any],
+        sink: EventSink,
+        now: Callable[[], float],
+        *,
+        backoff: Backoff | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.status = SensorStatus(name)
+        self._open_source = open_source
+        self._processor = processor
+        self._sink = sink
+        self._now = now
+        self._backoff = backoff or Backoff()
+        self._rng = rng or random.Random()  # noqa: S311  # jitter, not secrets
+
+    def run(self, stop: threading.Event) -> None:
+        """The thread's body."""
+        attempt = 0
+        while not stop.is_set():
+            before = self.status.readings
+            try:
+                with self._open_source() as source:
+                    self._drain(source, stop)
+                    break
+            except SensorError as error:
+                attempt = 0 if self.status.readings > before else attempt + 1
+                wait = self._backoff.wait(attempt, self._rng)
+                self._lost(error, wait)
+                self._put(self._processor.flush(self._now()), stop)
+                stop.wait(wait)
+        self.status.state, self.status.reason = "stopped", None
+
+    def _drain(self, source: Source[Any], stop: threading.Event) -> None:
+        flushed = float("-inf")
+        latest: float | None = None
+        for reading in source:
+            if isinstance(reading, Silence):
+                events: Sequence[Event] = ()
+            else:
+                self.status.state, self.status.reason = "ok", None
+                self.status.readings += 1
+                self.status.last_reading = reading.time
+                events = self._processor.process(reading)
+            # The reading's own time drives what ends by silence, so that a recording gives the same events as life.
+            latest = reading.time
+            if latest - flushed >= FLUSH_EVERY_S or isinstance(reading, Silence):
+                flushed = latest
+                events = [*events, *self._processor.flush(latest)]
+            self.status.dropped = source.dropped
+            self._put(events, stop)
+            if stop.is_set():
+                break
+        if latest is not None:
+            self._put(self._processor.flush(latest), stop)
+
+    def _put(self, events: Sequence[Event], stop: threading.Event) -> None:
+        attempt = 0
+        while events:
+            try:
+                self._sink.put(events)
+                return
+            except SyncError as error:
+                if attempt == 0:
+                    log.error("%s: events wait: %s; %s", self.status.sensor, error, error.fix)
+                self.status.state, self.status.reason = "degraded", "outbox_refuses"
+                if stop.wait(self._backoff.wait(attempt, self._rng)):
+                    log.error("%s: stopped with %d events that were not accepted", self.status.sensor, len(events))
+                    return
+                attempt += 1
+
+    def _lost(self, error: SensorError, wait: float) -> None:
+        if self.status.state != "lost":
+            log.warning("%s: %s; %s; trying again (in %.1f s, then with growing waits)",
+                        self.status.sensor, error, error.fix, wait)  # fmt: skip
+        self.status.state, self.status.reason = "lost", "source_lost"
+
+
+class Heartbeat:
+    """Every ``every`` seconds, and at every change of state, one ``health`` event per sensor."""
+
+    def __init__(
+        self, statuses: Sequence[SensorStatus], sink: EventSink, now: Callable[[], float], every: float = 30.0
+    ) -> None:
+        self._statuses = statuses
+        self._sink = sink
+        self._now = now
+        self._every = every
+        self._sent: dict[str, tuple[float, State, int]] = {}
+
+    def due(self, now: float) -> list[Event]:
+        """The heartbeats that are due at ``now``."""
+        events = []
+        for status in self._statuses:
+            last = self._sent.get(status.sensor)
+            if last is not None and now - last[0] < self._every and last[1] == status.state:
+                continue
+            since, counted = (now - last[0], status.readings - last[2]) if last else (0.0, 0)
+            health = status.health(since, counted, now)
+            events.append(Event.new(status.sensor, now, health))
+            self._sent[status.sensor] = (now, status.state, status.readings)
+        return events
+
+    def run(self, stop: threading.Event, tick: float = 1.0) -> None:
+        """The thread's body."""
+        while True:
+            stopping = stop.wait(tick)
+            try:
+                self._sink.put(self.due(self._now()))
+            except SyncError as error:
+                # A heartbeat is a state, not a fact to keep: the next one says it anew.
+                log.error("heartbeat not accepted: %s; %s", error, error.fix)
+            if stopping:
+                return
