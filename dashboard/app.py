@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
@@ -73,7 +73,7 @@ def create_app(
         }
 
     @app.get("/api/v1/stores/{store}/day")
-    def day(store: str, day: date | None = Query(None, alias="date")) -> dict[str, Any]:
+    def day(store: str, day: Annotated[date | None, Query(alias="date")] = None) -> dict[str, Any]:
         """Visits by hour with coverage, and the day's other figures."""
         place, moment = chosen(store), now()
         if day is not None and not 1970 <= day.year <= 2200:
@@ -90,7 +90,7 @@ def create_app(
         }
 
     @app.get("/api/v1/stores/{store}/events")
-    def events(store: str, limit: int = Query(EVENTS_SHOWN, ge=1, le=500)) -> dict[str, Any]:
+    def events(store: str, limit: Annotated[int, Query(ge=1, le=500)] = EVENTS_SHOWN) -> dict[str, Any]:
         """The last events, newest first."""
         return {"events": list(reader.latest_events(chosen(store).id, limit))}
 

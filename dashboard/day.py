@@ -1,4 +1,4 @@
-"""One store's day by the hour: visits with coverage. A gap is a gap: hours that nobody observed are unknown, not zero."""
+"""One store's day by the hour: visits with coverage. Hours that nobody observed are unknown, not zero."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from sync.settings import StoreConfig
 MINUTE_S = 60.0
 HOUR_S = 3600.0
 FULL = 0.98
-"""From this share of the observed time an hour counts as fully covered: a camera's reconnect of a minute is not a gap."""
+"""From this share of the time on, an hour counts as fully covered: a camera's reconnect of a minute is no gap."""
 
 Covered = Literal["full", "partial", "gap", "future", "closed"]
 

@@ -14,8 +14,12 @@ class Processor(Protocol[Reading_contra]):
     ``process`` takes one reading, in order of time, and returns the events that it completes.
     ``flush(now)`` returns what ends by silence up to ``now`` (epoch seconds, UTC): minutes, windows, sessions. It is
     called at every ``Silence`` and about once a second in between; calling it twice with the same ``now`` is harmless.
+    ``close(now)`` returns what is still open when the source ends or the box stops: the part of the running minute,
+    window or session that was observed. The processor is not used afterwards.
     """
 
     def process(self, reading: Reading_contra, /) -> Sequence[Event]: ...
 
     def flush(self, now: float, /) -> Sequence[Event]: ...
+
+    def close(self, now: float, /) -> Sequence[Event]: ...

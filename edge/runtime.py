@@ -84,6 +84,7 @@ class SensorLoop:
         self._sink = sink
         self._now = now
         self._backoff = backoff or Backoff()
+        self._latest: float | None = None
         self._rng = rng or random.Random()  # noqa: S311  # jitter, not secrets
 
     def run(self, stop: threading.Event) -> None:
@@ -94,18 +95,22 @@ class SensorLoop:
             try:
                 with self._open_source() as source:
                     self._drain(source, stop)
-                    break
+                break
             except SensorError as error:
-                attempt = 0 if self.status.readings > before else attempt + 1
-                wait = self._backoff.wait(attempt, self._rng)
-                self._lost(error, wait)
-                self._put(self._processor.flush(self._now()), stop)
-                stop.wait(wait)
+                reason, said = "source_lost", f"{error}; {error.fix}"
+            except Exception as error:  # the one place: a sensor's bug must not stop the others
+                reason, said = "crashed", f"{type(error).__name__}: please report this"
+                log.debug("%s crashed", self.status.sensor, exc_info=True)
+            attempt = 0 if self.status.readings > before else attempt + 1
+            wait = self._backoff.wait(attempt, self._rng)
+            self._lost(reason, said, wait)
+            self._put(self._processor.flush(self._now()), stop)
+            stop.wait(wait)
+        self._put(self._processor.close(self._now() if self._latest is None else self._latest), stop)
         self.status.state, self.status.reason = "stopped", None
 
     def _drain(self, source: Source[Any], stop: threading.Event) -> None:
         flushed = float("-inf")
-        latest: float | None = None
         for reading in source:
             if isinstance(reading, Silence):
                 events: Sequence[Event] = ()
@@ -115,16 +120,14 @@ class SensorLoop:
                 self.status.last_reading = reading.time
                 events = self._processor.process(reading)
             # The reading's own time drives what ends by silence, so that a recording gives the same events as life.
-            latest = reading.time
-            if latest - flushed >= FLUSH_EVERY_S or isinstance(reading, Silence):
-                flushed = latest
-                events = [*events, *self._processor.flush(latest)]
+            self._latest = reading.time
+            if reading.time - flushed >= FLUSH_EVERY_S or isinstance(reading, Silence):
+                flushed = reading.time
+                events = [*events, *self._processor.flush(reading.time)]
             self.status.dropped = source.dropped
             self._put(events, stop)
             if stop.is_set():
                 break
-        if latest is not None:
-            self._put(self._processor.flush(latest), stop)
 
     def _put(self, events: Sequence[Event], stop: threading.Event) -> None:
         attempt = 0
@@ -141,11 +144,10 @@ class SensorLoop:
                     return
                 attempt += 1
 
-    def _lost(self, error: SensorError, wait: float) -> None:
+    def _lost(self, reason: str, said: str, wait: float) -> None:
         if self.status.state != "lost":
-            log.warning("%s: %s; %s; trying again (in %.1f s, then with growing waits)",
-                        self.status.sensor, error, error.fix, wait)  # fmt: skip
-        self.status.state, self.status.reason = "lost", "source_lost"
+            log.warning("%s: %s; trying again in %.1f s, then with growing waits", self.status.sensor, said, wait)
+        self.status.state, self.status.reason = "lost", reason
 
 
 class Heartbeat:

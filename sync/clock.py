@@ -11,7 +11,7 @@ Now = Callable[[], float]
 
 
 class SimulatedClock(BaseModel):
-    """A store day in fast motion: at wall time ``began`` it is ``start``; it runs ``speed`` times as fast up to ``end``.
+    """A store day in fast motion: ``start`` at wall time ``began``, then ``speed`` times as fast, up to ``end``.
 
     Everything shown while it runs is marked as simulated time.
     """
