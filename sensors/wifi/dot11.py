@@ -1,0 +1,157 @@
+"""Probe requests out of radiotap and bare 802.11 frames, made pseudonymous in the same step.
+
+Radiotap: radiotap.org "Defined fields" (alignment and sizes). Frame and elements: IEEE Std 802.11-2020, 9.2.4, 9.3.3.9
+and 9.4.2. Written for speed, since every frame in the air passes here: the layout of a radiotap header and the masking
+of a list of elements are worked out once and looked up after that.
+"""
+
+import struct
+from typing import NamedTuple
+from zlib import crc32
+
+from sensors.errors import FormatError
+from sensors.readings import ProbeRequest
+from sensors.wifi.capture import BARE_80211, BARE_80211_FCS, RADIOTAP
+from sensors.wifi.elements import mask, mask_cut
+from sensors.wifi.hashing import Pseudonyms
+
+_FIX = "damaged frames are counted and left out"
+
+_FIELDS = (  # (alignment, size) in bytes of the radiotap fields 0 to 27, in order of their bit
+    *((8, 8), (1, 1), (1, 1), (2, 4), (2, 2), (1, 1), (1, 1), (2, 2), (2, 2), (2, 2)),
+    *((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 2), (1, 1), (1, 1), (4, 8), (1, 3)),
+    *((4, 8), (2, 12), (8, 12), (2, 12), (2, 12), (2, 6), (1, 1), (2, 4)),
+)
+_FLAGS, _CHANNEL, _SIGNAL = 1, 3, 5
+_HAS_FCS, _BAD_FCS = 0x10, 0x40
+
+_CHANNELS = {
+    **{2407 + 5 * n: n for n in range(1, 14)},
+    2484: 14,
+    **{5000 + 5 * n: n for n in range(7, 183)},
+    5935: 2,
+    **{5950 + 5 * n: n for n in range(1, 234)},
+}
+"""Centre frequency in MHz to channel number: 2.4 GHz, 5 GHz, 6 GHz (IEEE 802.11-2020 annex E, 802.11ax)."""
+
+
+_MAX_LAYOUTS = 256
+"""Kinds of radiotap header remembered: a radio sends a handful; garbage must not grow memory."""
+
+
+class _Layout(NamedTuple):
+    """Where the fields of one kind of radiotap header lie, in bytes; 0 where it has none."""
+
+    length: int
+    flags: int
+    channel: int
+    signal: int
+
+
+class ProbeParser:
+    """Turns captured frames into probe requests; holds the pseudonyms' salt and nothing of any frame."""
+
+    def __init__(self, pseudonyms: Pseudonyms | None = None) -> None:
+        self._names = pseudonyms or Pseudonyms()
+        self._layouts: dict[bytes, _Layout] = {}
+
+    def parse(self, time: float, link: int, data: bytes, cut: bool) -> ProbeRequest | None:
+        """The probe request in a captured frame, or ``None`` when the frame is of another kind.
+
+        ``link`` is a LINKTYPE_ of ``capture``; ``cut`` says that the capture kept only the frame's first bytes.
+        Raises ``FormatError`` for a damaged frame: bad checksum, header or element longer than the frame.
+        """
+        rssi = channel = None
+        has_fcs: bool | None = None
+        at = 0
+        if link == RADIOTAP:
+            at, flags_at, channel_at, signal_at = self._layouts.get(data[:8]) or self._look_up(data)
+            if at >= len(data):
+                raise FormatError("no frame behind the radio header", _FIX)
+            if flags_at:
+                flags = data[flags_at]
+                if flags & _BAD_FCS:
+                    raise FormatError("bad checksum", _FIX)
+                has_fcs = flags & _HAS_FCS != 0
+            if channel_at:
+                channel = _CHANNELS.get(data[channel_at] | data[channel_at + 1] << 8)
+            if signal_at:
+                rssi = data[signal_at]
+                if rssi > 127:
+                    rssi -= 256
+        elif link == BARE_80211_FCS:
+            has_fcs = True
+        elif link != BARE_80211:
+            raise FormatError(f"link type {link} is not 802.11", _FIX)
+        if data[at : at + 1] != b"\x40":  # version 0, management, probe request
+            return None
+        end = len(data)
+        if not cut and has_fcs is not False:
+            end -= 4 if has_fcs or _ends_in_checksum(data, at) else 0
+        body = at + (28 if data[at + 1 : at + 2] >= b"\x80" else 24)  # the order bit adds four bytes of HT control
+        if body > end:
+            raise FormatError("shorter than its header", _FIX)
+        names = self._names
+        if not names.valid_from <= time < names.valid_until:
+            names.rotate_at(time)
+        if body + 2 <= end and data[body] == 0:  # the SSID is stepped over, not looked at
+            body += 2 + data[body + 1]
+            if body > end and not cut:
+                raise FormatError("an element longer than the frame", _FIX)
+        return ProbeRequest(
+            time,
+            names.device(data[at + 10 : at + 16]),
+            names.fingerprint(data[body:end], mask_cut if cut else mask),
+            (data[at + 22] | data[at + 23] << 8) >> 4,
+            data[at + 10] & 2 != 0,
+            rssi,
+            channel,
+        )
+
+    def _look_up(self, data: bytes) -> _Layout:
+        """The layout of a radiotap header: it depends on the header's length and bitmaps only, and is remembered."""
+        if len(data) < 8 or data[0] != 0:
+            raise FormatError("no radiotap header", _FIX)
+        end = 8
+        while data[end - 1] & 0x80:  # another bitmap follows
+            end += 4
+            if end > len(data):
+                raise FormatError("radiotap bitmaps longer than their header", _FIX)
+        key = data[:end]
+        layout = self._layouts.get(key)
+        if layout is None:
+            layout = _layout(key)
+            if len(self._layouts) < _MAX_LAYOUTS:
+                self._layouts[key] = layout
+        return layout
+
+
+def _ends_in_checksum(data: bytes, at: int) -> bool:
+    """Whether the last four bytes are the frame's own CRC-32, for captures that do not say."""
+    return len(data) - at >= 28 and crc32(data[at:-4]) == int.from_bytes(data[-4:], "little")
+
+
+def _layout(head: bytes) -> _Layout:
+    """Find flags, channel and the first antenna's signal; ``head`` is a radiotap header up to its last bitmap."""
+    length = int.from_bytes(head[2:4], "little")
+    found: dict[int, int] = {}
+    at = len(head)
+    for word in struct.unpack(f"<{len(head) // 4 - 1}I", head[4:]):
+        for bit in range(29):
+            if word >> bit & 1:
+                if bit >= len(_FIELDS):  # TLVs, and what is not defined yet: nothing behind it can be placed
+                    return _checked(length, found)
+                align, size = _FIELDS[bit]
+                at += -at % align
+                found.setdefault(bit, at)
+                at += size
+        if not word >> 29 & 1:  # next come a vendor's fields, or bits past 31, which nobody has defined
+            break
+    return _checked(length, found)
+
+
+def _checked(length: int, found: dict[int, int]) -> _Layout:
+    wanted = {bit: found[bit] for bit in (_FLAGS, _CHANNEL, _SIGNAL) if bit in found}
+    if length < 8 or any(at + _FIELDS[bit][1] > length for bit, at in wanted.items()):
+        raise FormatError("radiotap fields longer than their header", _FIX)
+    return _Layout(length, wanted.get(_FLAGS, 0), wanted.get(_CHANNEL, 0), wanted.get(_SIGNAL, 0))

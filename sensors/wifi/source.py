@@ -1,0 +1,231 @@
+"""Sources of probe requests: recorded captures and live pipes, both pseudonymous as they come out."""
+
+import heapq
+import os
+import select
+import stat
+import time as clocks
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from sensors.errors import FormatError, SourceError
+from sensors.readings import ProbeRequest, Silence, Source
+from sensors.wifi.capture import HEAD, Packet, Parser, open_parser
+from sensors.wifi.config import FifoConfig, PcapConfig
+from sensors.wifi.dot11 import ProbeParser
+from sensors.wifi.hashing import Pseudonyms
+
+_CHUNK = 64 * 1024
+_WAIT = 1.0
+"""Seconds that iterating a live source blocks for at most (``sensors.readings.Source``)."""
+MAX_SILENT_GAP = 3600.0
+"""Seconds without any frame after which a recording no longer counts as having listened: a stopped capture and an empty
+hour look alike, and a gap must not be shown as nobody (DESIGN, delivery 4)."""
+
+
+def open_wifi(config: PcapConfig | FifoConfig) -> Source[ProbeRequest]:
+    """The source that a configuration names; nothing is opened before it is entered."""
+    if isinstance(config, FifoConfig):
+        return PipeSource(config.path)
+    return CaptureSource(config.paths, start=config.start, speed=config.speed)
+
+
+class _Probes:
+    """What both sources count: probe requests in ``frames``, damaged frames in ``malformed``; nothing is dropped."""
+
+    def __init__(self, pseudonyms: Pseudonyms | None) -> None:
+        self._names = pseudonyms or Pseudonyms()
+        self._parser = ProbeParser(self._names)
+        self.frames = 0
+        self.malformed = 0
+        self.dropped = 0
+
+    def _probe(self, packet: Packet) -> ProbeRequest | None:
+        try:
+            probe = self._parser.parse(*packet)
+        except FormatError:
+            self.malformed += 1
+            return None
+        if probe is not None:
+            self.frames += 1
+        return probe
+
+
+class CaptureSource(_Probes):
+    """Recorded captures of one place, merged by time.
+
+    ``start`` is added to every time. With ``speed`` the readings come at that pace and the waits are told as
+    ``Silence``; without it they come as fast as they are asked for. A record that is cut off at the end of a file, as
+    when the capture was stopped, ends that file with a sentence in ``notices`` and one more in ``malformed``.
+    Iterating raises ``FormatError`` at damage in the middle, after what came before it.
+    ``spans`` says what the recordings cover: ``(first, last)`` seconds, one for each stretch without a longer gap than
+    ``MAX_SILENT_GAP``.
+    """
+
+    def __init__(
+        self,
+        paths: tuple[Path, ...],
+        *,
+        start: float = 0.0,
+        speed: float | None = None,
+        pseudonyms: Pseudonyms | None = None,
+        clock: Callable[[], float] = clocks.monotonic,
+        wait: Callable[[float], None] = clocks.sleep,
+    ) -> None:
+        super().__init__(pseudonyms)
+        self._paths = paths
+        self._shift = start
+        self._speed = speed
+        self._clock = clock
+        self._wait = wait
+        self._files = ExitStack()
+        self._open: list[tuple[BinaryIO, Parser, bytes, str]] = []
+        self.notices: list[str] = []
+        self.spans: list[tuple[float, float]] = []
+
+    def __enter__(self) -> Self:
+        try:
+            for path in self._paths:
+                self._open.append(self._opened(path))
+        except BaseException:
+            self._files.close()
+            raise
+        return self
+
+    def _opened(self, path: Path) -> tuple[BinaryIO, Parser, bytes, str]:
+        try:
+            file = self._files.enter_context(path.open("rb"))
+            head = file.read(_CHUNK)
+        except OSError as error:
+            raise SourceError(f"{path}: {error.strerror}", "check the path and the permissions") from error
+        return file, open_parser(head, str(path)), head, str(path)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._files.close()
+
+    def __iter__(self) -> Iterator[ProbeRequest | Silence]:
+        streams = [self._packets(*opened) for opened in self._open]
+        merged = streams[0] if len(streams) == 1 else heapq.merge(*streams, key=_time)
+        return self._readings(merged) if self._speed is None else self._paced(merged, self._speed)
+
+    def _packets(self, file: BinaryIO, parser: Parser, head: bytes, name: str) -> Iterator[Packet]:
+        chunk = head
+        while chunk:
+            yield from parser.feed(chunk)
+            try:
+                chunk = file.read(_CHUNK)
+            except OSError as error:
+                raise SourceError(f"{name}: {error.strerror}", "check the disk that holds it") from error
+        if parser.leftover is not None:
+            self.malformed += 1
+            self.notices.append(f"{name}: the last record, at offset {parser.leftover}, is cut off and was left out")
+
+    def _readings(self, packets: Iterator[Packet]) -> Iterator[ProbeRequest]:
+        shift = self._shift
+        for time, link, data, cut in packets:
+            self._cover(time + shift)
+            probe = self._probe((time + shift, link, data, cut))
+            if probe is not None:
+                yield probe
+
+    def _paced(self, packets: Iterator[Packet], speed: float) -> Iterator[ProbeRequest | Silence]:
+        begun: float | None = None
+        first = 0.0
+        for probe in self._readings(packets):
+            if begun is None:
+                begun, first = self._clock(), probe.time
+            due = begun + (probe.time - first) / speed
+            while (left := due - self._clock()) > 0:
+                self._wait(min(left, _WAIT))
+                yield Silence(min(probe.time, first + (self._clock() - begun) * speed))
+            yield probe
+
+    def _cover(self, time: float) -> None:
+        if self.spans and self.spans[-1][1] - MAX_SILENT_GAP <= time <= self.spans[-1][1] + MAX_SILENT_GAP:
+            first, last = self.spans[-1]
+            self.spans[-1] = (min(first, time), max(last, time))
+        else:
+            self.spans.append((time, time))
+
+
+def _time(packet: Packet) -> float:
+    return packet[0]
+
+
+class PipeSource(_Probes):
+    """A live capture through a named pipe or standard input (``-``).
+
+    Iterating waits for the writer as long as it takes, with a ``Silence`` each second, and raises ``SourceError`` when
+    the writer has gone. ``clock`` gives the time of a silence (epoch seconds).
+    """
+
+    def __init__(
+        self, path: Path, *, pseudonyms: Pseudonyms | None = None, clock: Callable[[], float] = clocks.time
+    ) -> None:
+        super().__init__(pseudonyms)
+        self._path = path
+        self._name = "standard input" if str(path) == "-" else str(path)
+        self._clock = clock
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        try:
+            if str(self._path) == "-":
+                self._descriptor = os.dup(0)
+                return self
+            # Without O_NONBLOCK, opening would hang until somebody writes, and nobody could stop us.
+            self._descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            if not stat.S_ISFIFO(os.fstat(self._descriptor).st_mode):
+                os.close(self._descriptor)
+                raise SourceError(f"{self._name}: not a named pipe", f"make one with: mkfifo {self._name}")
+        except OSError as error:
+            fix = f"make it with: mkfifo {self._name}"
+            raise SourceError(f"{self._name}: {error.strerror}", fix) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._descriptor)
+
+    def __iter__(self) -> Iterator[ProbeRequest | Silence]:
+        head = b""
+        parser: Parser | None = None
+        told = self._clock()
+        while True:
+            chunk = self._read()
+            now = self._clock()
+            if chunk and parser is None:
+                head += chunk
+                if len(head) >= HEAD:
+                    parser, chunk = open_parser(head, self._name), head
+            if chunk and parser is not None:
+                for packet in parser.feed(chunk):
+                    probe = self._probe(packet)
+                    if probe is not None:
+                        told = now
+                        yield probe
+            if not chunk or now - told >= _WAIT:  # also when only frames of other kinds are in the air
+                told = now
+                self._names.rotate_at(now)  # a salt ends in time, whether anything is heard or not
+                yield Silence(now)
+
+    def _read(self) -> bytes:
+        """The next bytes, or none after a second without any. Raises ``SourceError`` when the writer has gone."""
+        try:
+            ready, _, _ = select.select([self._descriptor], [], [], _WAIT)
+            if not ready:
+                return b""
+            chunk = os.read(self._descriptor, _CHUNK)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise SourceError(f"{self._name}: {error.strerror}", "start the capture tool again") from error
+        if not chunk:
+            raise SourceError(f"{self._name}: the capture ended", "start the capture tool again (tcpdump -U -w)")
+        return chunk
