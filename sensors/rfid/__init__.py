@@ -1,0 +1,1 @@
+"""RFID: live LLRP readers, recorded streams, and what an EPC says."""
