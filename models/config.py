@@ -1,0 +1,56 @@
+"""Configuration of the models: where their files are, and how people are found and followed."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class ModelsConfig(BaseModel):
+    """Section ``models``. ``directory`` holds model files of the user; ``YINGKE_MODELS_DIR`` goes before it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    directory: Path | None = None
+
+
+class DetectorConfig(BaseModel):
+    """``size`` is the long side of the network's input in pixels; the cost grows with its square."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    size: Annotated[int, Field(ge=128, le=1280)] = 416
+
+
+class TrackerConfig(BaseModel):
+    """How people are followed. Scores are the detector's, sizes are shares of the person's box, times are seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    sure: Share = 0.25
+    """Score from which a detection may begin a track."""
+    unsure: Share = 0.1
+    """Score from which a detection may continue one."""
+    unsure_within: Seconds = 0.5
+    """An unsure detection continues a track only this long after it was last seen."""
+    grow: Annotated[float, Field(ge=0, le=2)] = 0.3
+    """How much boxes are grown before their overlap is compared."""
+    stride: Annotated[float, Field(ge=0, le=5)] = 0.25
+    """Change of speed that is allowed for, in body heights per second."""
+    stride_new: Annotated[float, Field(ge=0, le=5)] = 1.0
+    """The same while the speed is not known yet."""
+    least_overlap: Share = 0.1
+    sure_after: Annotated[int, Field(ge=1)] = 3
+    """Detections from which a track counts as a person."""
+    smooth: Seconds = 0.232
+    """Time constant of the velocity: 0.35 per picture at 10 pictures per second."""
+    coast: Seconds = 1.0
+    """How long an unseen person is expected to walk on."""
+    lost_after: Seconds = 2.0
+    lost_new: Seconds = 1.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "TrackerConfig":
+        if self.unsure > self.sure:
+            raise ValueError("unsure must not be higher than sure")
+        return self

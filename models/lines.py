@@ -1,0 +1,204 @@
+"""Counting tracks that cross a line.
+
+A line runs from ``start`` to ``end``. Its **positive** side is on the left of somebody who stands at ``start`` and
+looks towards ``end`` in the picture, its negative side on the right. Only what crosses between the two ends counts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from models.tracker import Person
+
+Anchor = Literal["centre", "foot"]
+Direction = Literal["positive", "negative"]
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A directed segment in shares of the picture (0–1, y down), and the point of a person that crosses it.
+
+    ``anchor``: ``centre`` of the box, or ``foot``, the middle of its lower edge.
+    """
+
+    name: str
+    start: Point
+    end: Point
+    anchor: Anchor = "centre"
+
+    def __post_init__(self) -> None:
+        if self.start == self.end:
+            raise ValueError("the line has no length")
+
+    def side(self, point: Point) -> float:
+        """Positive on the positive side, 0 on the line; grows with the distance."""
+        (x1, y1), (x2, y2) = self.start, self.end
+        return (point[0] - x1) * (y2 - y1) - (point[1] - y1) * (x2 - x1)
+
+    def along(self, point: Point) -> float:
+        """0 at ``start``, 1 at ``end``, for a point on the line."""
+        (x1, y1), (x2, y2) = self.start, self.end
+        dx, dy = x2 - x1, y2 - y1
+        return ((point[0] - x1) * dx + (point[1] - y1) * dy) / (dx * dx + dy * dy)
+
+    def extent(self, width: float, height: float) -> float:
+        """Half of what a box of this size measures across the line, in the unit of ``side``."""
+        (x1, y1), (x2, y2) = self.start, self.end
+        return (abs(y2 - y1) * width + abs(x2 - x1) * height) / 2
+
+    def towards(self, direction: Direction) -> Literal["right", "left", "down", "up"]:
+        """The direction in words of the picture, by the axis that dominates."""
+        (x1, y1), (x2, y2) = self.start, self.end
+        sign = 1 if direction == "positive" else -1
+        across_x, across_y = sign * (y2 - y1), -sign * (x2 - x1)
+        if abs(across_x) >= abs(across_y):
+            return "right" if across_x > 0 else "left"
+        return "down" if across_y > 0 else "up"
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A person crossed a line at ``time``.
+
+    ``movement`` is the displacement, in shares of the picture, from where the person was last clearly before the line
+    to where it was first clearly behind it. ``rule`` says how it was decided: ``crossed`` (seen on both sides),
+    ``from_border`` or ``to_border`` (one side lies outside the picture).
+    """
+
+    line: str
+    time: float
+    direction: Direction
+    movement: tuple[float, float]
+    person: Person
+    rule: Literal["crossed", "from_border", "to_border"]
+
+
+@dataclass(slots=True)
+class _Path:
+    """What a line remembers of a track."""
+
+    side: int
+    """Where the person clearly was last: 1 or -1."""
+    clear: Point
+    """The anchor at that moment."""
+    last: Point
+    last_value: float
+    last_time: float
+    person: Person
+    passed: tuple[float, float] | None = None
+    """Time and place along the line of the latest change of sides."""
+    outside: bool = field(default=False)
+    """``side`` is outside the picture: the track began at its border."""
+    begun: Point = (0.0, 0.0)
+
+
+class LineCounter:
+    """Counts one line. The side of a person is kept for the life of the track.
+
+    A change of sides counts when the anchor is clearly behind the line: by ``hysteresis`` of what the box measures
+    across the line. Until then it does not count, and then it does not count again before the person is clearly back.
+    """
+
+    def __init__(self, line: Line, *, hysteresis: float = 0.1, least_detections: int = 3) -> None:
+        self.line = line
+        self._hysteresis = hysteresis
+        self._least = least_detections
+        self._paths: dict[int, _Path] = {}
+
+    def update(self, people: Sequence[Person], ended: Sequence[int], time: float) -> list[Crossing]:
+        """The crossings that this picture completes; ``time`` of the picture in seconds."""
+        crossings = []
+        for person in people:
+            path = self._paths.get(person.track)
+            if path is None:
+                self._paths[person.track] = self._begin(person, time)
+            elif (crossing := self._follow(path, person, time)) is not None:
+                crossings.append(crossing)
+        for track in ended:
+            gone = self._paths.pop(track, None)
+            if gone is not None and (crossing := self._leave(gone)) is not None:
+                crossings.append(crossing)
+        return crossings
+
+    def _begin(self, person: Person, time: float) -> _Path:
+        point = _anchor(person, self.line.anchor)
+        value = self.line.side(point)
+        path = _Path(1 if value >= 0 else -1, point, point, value, time, person, begun=point)
+        origin = _beyond_border(person.box, point)
+        if origin is not None:
+            before = self.line.side(origin)
+            if before * value < 0:
+                place = self._place(origin, before, point, value)
+                if 0 <= place <= 1:
+                    path.side, path.clear, path.outside = (1 if before > 0 else -1), origin, True
+                    path.passed = time, place
+        return path
+
+    def _follow(self, path: _Path, person: Person, time: float) -> Crossing | None:
+        point = _anchor(person, self.line.anchor)
+        value = self.line.side(point)
+        if value * path.last_value < 0 or (value != 0 and path.last_value == 0):
+            share = path.last_value / (path.last_value - value)
+            path.passed = (
+                path.last_time + share * (time - path.last_time),
+                self._place(path.last, path.last_value, point, value),
+            )
+        path.last, path.last_value, path.last_time, path.person = point, value, time, person
+        x1, y1, x2, y2 = person.box
+        band = 2 * self._hysteresis * self.line.extent(x2 - x1, y2 - y1)
+        if value * path.side > 0:
+            if abs(value) >= band:
+                path.clear, path.outside = point, False
+            return None
+        if abs(value) < band or person.detections < self._least:
+            return None
+        if path.outside and not self._came_in(path, person, point):
+            return None
+        return self._cross(path, "from_border" if path.outside else "crossed")
+
+    def _cross(self, path: _Path, rule: Literal["crossed", "from_border", "to_border"]) -> Crossing | None:
+        before, path.side, path.outside = path.clear, -path.side, False
+        path.clear = path.last
+        passed, path.passed = path.passed, None
+        if passed is None or not 0 <= passed[1] <= 1:
+            return None
+        movement = path.last[0] - before[0], path.last[1] - before[1]
+        direction: Direction = "positive" if path.side > 0 else "negative"
+        return Crossing(self.line.name, passed[0], direction, movement, path.person, rule)
+
+    def _came_in(self, path: _Path, person: Person, point: Point) -> bool:
+        """Whether a track that began at the border has really come in since: it must not touch it any more."""
+        return _beyond_border(person.box, point) is None
+
+    def _leave(self, path: _Path) -> Crossing | None:
+        """A track that ends: somebody who was behind the line, though not clearly, has crossed it."""
+        if path.outside or path.person.detections < self._least or path.last_value * path.side >= 0:
+            return None
+        return self._cross(path, "to_border") if _beyond_border(path.person.box, path.last) is not None else None
+
+    def _place(self, a: Point, value_a: float, b: Point, value_b: float) -> float:
+        share = value_a / (value_a - value_b)
+        return self.line.along((a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])))
+
+
+def _anchor(person: Person, anchor: Anchor) -> Point:
+    x1, y1, x2, y2 = person.box
+    return (x1 + x2) / 2, (y2 if anchor == "foot" else (y1 + y2) / 2)
+
+
+def _beyond_border(box: tuple[float, float, float, float], point: Point) -> Point | None:
+    """Where a person whose box touches the picture's border was before: just outside; None for one inside."""
+    x1, y1, x2, y2 = box
+    near = 0.02
+    width, height = x2 - x1, y2 - y1
+    x, y = point
+    if x1 <= near * width or x1 <= 0.005:
+        return -width, y
+    if x2 >= 1 - 0.005:
+        return 1 + width, y
+    if y2 >= 1 - 0.005:
+        return x, 1 + height
+    if y1 <= 0.005:
+        return x, -height
+    return None

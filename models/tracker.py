@@ -1,0 +1,180 @@
+"""Following people from picture to picture by the overlap of their boxes and by how fast they walk.
+
+All settings are in seconds and in shares of the person's own box, so that the same values serve 5 and 30 frames per
+second, skipped frames, and near and far people alike.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
+from models.config import TrackerConfig
+from models.detector import Detections
+
+Doubles = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
+
+_NOT_ALLOWED = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A track as it was seen in one picture.
+
+    ``box`` is x1, y1, x2, y2 as shares of the picture (0–1); ``since`` is the time of its first detection,
+    ``detections`` how many there were, this one included; ``score`` is the detector's.
+    """
+
+    track: int
+    box: tuple[float, float, float, float]
+    score: float
+    since: float
+    detections: int
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What one picture changed: who was seen in it, and which tracks are given up for good."""
+
+    people: Sequence[Person]
+    ended: Sequence[int]
+
+
+class Tracker:
+    """Two association stages (sure detections first), optimal assignment, constant velocity.
+
+    ``update`` is called once per picture in order of time; track numbers count from 1 and are never used again.
+    """
+
+    def __init__(self, config: TrackerConfig | None = None) -> None:
+        self._config = config or TrackerConfig()
+        self._next = 1
+        self._ids = np.empty(0, np.int64)
+        self._boxes = np.empty((0, 4))
+        """Centre x, y, width, height when last seen."""
+        self._velocity = np.empty((0, 2))
+        """Of the centre, shares of the picture per second."""
+        self._born = np.empty(0)
+        self._seen = np.empty(0)
+        self._hits = np.empty(0, np.int64)
+
+    def update(self, found: Detections, time: float) -> Update:
+        """``time``: seconds of the picture, in the same clock for all pictures."""
+        ended = self._drop(time)
+        boxes = _centred(found.boxes.astype(np.float64))
+        scores = found.scores
+        elapsed = time - self._seen
+        expected = self._expected(elapsed)
+        margin = self._margin(elapsed)
+        owner = np.full(len(found), -1, np.intp)
+        sure = np.flatnonzero(scores >= self._config.sure)
+        free = self._assign(owner, boxes, sure, expected, margin, np.arange(len(self._ids)))
+        unsure = np.flatnonzero((scores >= self._config.unsure) & (scores < self._config.sure))
+        recent = free[elapsed[free] <= self._config.unsure_within]
+        self._assign(owner, boxes, unsure, expected, margin, recent)
+        matched = np.flatnonzero(owner >= 0)
+        self._see(owner[matched], boxes[matched], time)
+        new = sure[owner[sure] < 0]
+        owner[new] = len(self._ids) + np.arange(len(new))
+        self._begin(boxes[new], time)
+        shown = np.flatnonzero(owner >= 0)
+        return Update([self._person(int(owner[i]), found, int(i)) for i in shown], ended)
+
+    def finish(self) -> Sequence[int]:
+        """Give up all tracks at the end of the stream, and return their numbers."""
+        ended = [int(number) for number in self._ids]
+        self._keep(np.zeros(len(self._ids), bool))
+        return ended
+
+    def _drop(self, time: float) -> Sequence[int]:
+        # A track seen in few pictures is more often a flicker than a person: it is not kept as long.
+        patience = np.where(self._hits < self._config.sure_after, self._config.lost_new, self._config.lost_after)
+        alive = (time - self._seen <= patience) & (time >= self._seen)
+        ended = [int(number) for number in self._ids[~alive]]
+        if ended:
+            self._keep(alive)
+        return ended
+
+    def _keep(self, alive: npt.NDArray[np.bool_]) -> None:
+        self._ids, self._boxes, self._velocity = self._ids[alive], self._boxes[alive], self._velocity[alive]
+        self._born, self._seen, self._hits = self._born[alive], self._seen[alive], self._hits[alive]
+
+    def _expected(self, elapsed: Doubles) -> Doubles:
+        """Where the boxes should be now. A person out of sight slows down: nobody walks on unseen across the picture."""
+        fade = self._config.coast
+        reach = fade * -np.expm1(-elapsed / fade)
+        expected = self._boxes.copy()
+        expected[:, :2] += self._velocity * reach[:, None]
+        return expected
+
+    def _margin(self, elapsed: Doubles) -> Doubles:
+        """How far a box may be from where it was expected, ``(n, 2)``: a share of its size, and of a stride."""
+        unknown = np.where(self._hits < self._config.sure_after, self._config.stride_new, self._config.stride)
+        stride = (unknown * np.minimum(elapsed, 1.0) * self._boxes[:, 3])[:, None]
+        return self._config.grow / 2 * self._boxes[:, 2:] + stride
+
+    def _assign(
+        self, owner: Indices, boxes: Doubles, which: Indices, expected: Doubles, margin: Doubles, tracks: Indices
+    ) -> Indices:
+        """Give detections ``which`` to ``tracks``; writes ``owner`` and returns the tracks that got none."""
+        if not len(which) or not len(tracks):
+            return tracks
+        overlap = _overlap(expected[tracks], boxes[which], margin[tracks])
+        cost = np.where(overlap > self._config.least_overlap, 1 - overlap, _NOT_ALLOWED)
+        rows, columns = linear_sum_assignment(cost)
+        good = cost[rows, columns] < _NOT_ALLOWED
+        owner[which[columns[good]]] = tracks[rows[good]]
+        return np.delete(tracks, rows[good])
+
+    def _see(self, tracks: Indices, boxes: Doubles, time: float) -> None:
+        elapsed = np.maximum(time - self._seen[tracks], 1e-3)[:, None]
+        measured = (boxes[:, :2] - self._boxes[tracks, :2]) / elapsed
+        # Smoothing per second, not per picture: 0.35 at 10 frames per second. A second sighting sets the velocity.
+        weight = -np.expm1(-elapsed / self._config.smooth)
+        weight = np.maximum(weight, 1 / np.maximum(self._hits[tracks], 1)[:, None])
+        self._velocity[tracks] += weight * (measured - self._velocity[tracks])
+        self._boxes[tracks] = boxes
+        self._seen[tracks] = time
+        self._hits[tracks] += 1
+
+    def _begin(self, boxes: Doubles, time: float) -> None:
+        count = len(boxes)
+        if not count:
+            return
+        self._ids = np.concatenate([self._ids, np.arange(self._next, self._next + count)])
+        self._boxes = np.concatenate([self._boxes, boxes])
+        self._velocity = np.concatenate([self._velocity, np.zeros((count, 2))])
+        self._born = np.concatenate([self._born, np.full(count, time)])
+        self._seen = np.concatenate([self._seen, np.full(count, time)])
+        self._hits = np.concatenate([self._hits, np.ones(count, np.int64)])
+        self._next += count
+
+    def _person(self, index: int, found: Detections, detection: int) -> Person:
+        x1, y1, x2, y2 = found.boxes[detection].tolist()
+        return Person(
+            int(self._ids[index]),
+            (x1, y1, x2, y2),
+            float(found.scores[detection]),
+            float(self._born[index]),
+            int(self._hits[index]),
+        )
+
+
+def _centred(boxes: Doubles) -> Doubles:
+    """Corners to centre and size."""
+    return np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], axis=1)
+
+
+def _overlap(first: Doubles, second: Doubles, margin: Doubles) -> Doubles:
+    """Intersection over union of ``(n, 4)`` and ``(m, 4)`` boxes, both grown by ``margin`` ``(n, 2)`` on each side."""
+    half_a = (first[:, 2:] / 2 + margin)[:, None, :]
+    half_b = (second[:, 2:] / 2)[None, :, :] + margin[:, None, :]
+    distance = np.abs(first[:, None, :2] - second[None, :, :2])
+    common = np.clip(np.minimum(half_a + half_b - distance, 2 * np.minimum(half_a, half_b)), 0, None)
+    shared = common[..., 0] * common[..., 1]
+    union = 4 * (half_a[..., 0] * half_a[..., 1] + half_b[..., 0] * half_b[..., 1]) - shared
+    result: Doubles = shared / np.maximum(union, 1e-12)
+    return result
