@@ -100,10 +100,10 @@ def cut_out(image: Picture, photograph: Photograph) -> Picture:
     if photograph.keep:
         cv2.fillPoly(trimap, [np.array(photograph.keep, np.int32)], cv2.GC_FGD)
     cv2.setRNGSeed(0)
-    cv2.grabCut(image, trimap, None, np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_MASK)
-    mask = np.isin(trimap, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
+    cv2.grabCut(image, trimap, (0, 0, 0, 0), np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_MASK)
+    person = np.isin(trimap, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+    opened = cv2.morphologyEx(person, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    mask = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
     inner = cv2.erode(mask, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE)
     alpha = cv2.GaussianBlur(inner * 255.0, (0, 0), 1.5)
     return np.dstack([image, alpha.astype(np.uint8)]).astype(np.uint8)
@@ -160,7 +160,8 @@ def hopper(wheels: Path, jacket: tuple[int, int, int] | None = None) -> Picture:
 
 FACE: Outline = ((206, 118), (222, 104), (250, 122), (258, 140), (262, 160), (252, 176), (240, 196), (215, 190),
                  (196, 165), (184, 140), (190, 122), (204, 128))  # fmt: skip
-"""Face and ear in the CC0 camera picture."""
+"""Face and ear in the camera picture."""
+COAT: Outline = ((0, 215), (150, 100), (200, 215), (262, 190), (340, 180), (320, 300), (200, 511), (0, 511))
 
 
 def camera(wheels: Path, coat: tuple[int, int, int]) -> Picture:
@@ -169,7 +170,7 @@ def camera(wheels: Path, coat: tuple[int, int, int]) -> Picture:
     grey = person[..., :3].max(axis=2).astype(np.float32)
     face = _soft((512, 512), FACE, 3.0) * np.clip((grey - 40) / 40, 0, 1)
     skin = grey[..., None] * np.array([0.62, 0.78, 1.08], np.float32)
-    cloth = _soft((512, 512), ((0, 215), (150, 100), (200, 215), (262, 190), (340, 180), (320, 300), (200, 511), (0, 511)), 4)
+    cloth = _soft((512, 512), COAT, 4.0)
     cloth *= np.clip((85 - grey) / 25, 0, 1) * (1 - face)
     colour = np.array(coat, np.float32) * (0.45 + grey[..., None] / 45.0)
     person = _blend(person, colour.astype(np.float32), (cloth * 0.85).astype(np.float32))

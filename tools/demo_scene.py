@@ -139,5 +139,5 @@ def foreground() -> tuple[Picture, npt.NDArray[np.float32]]:
     for k, colour in enumerate(((170, 150, 196), (200, 190, 160), (150, 190, 214))):
         for layer, paint in ((image, colour), (alpha, 255)):
             _box(layer, 566, COUNTER_Y - 8 * (k + 1), 624, COUNTER_Y - 8 * k - 1, paint)  # type: ignore[arg-type]
-    soft = cv2.resize(alpha, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    return _small(image), soft
+    soft = cv2.resize(alpha, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
+    return _small(image), soft.astype(np.float32)

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,10 @@ LEFT, RIGHT = -110.0, 750.0
 LINE_PX = LINE_X * WIDTH
 
 Mask = npt.NDArray[np.float32]
-Path2 = tuple[tuple[float, float], ...]
-"""Where the middle of the walker is: pairs of second and x in pixels; before the first and after the last: not there."""
+Colours = npt.NDArray[np.float32]
+"""Premultiplied by the alpha."""
+Route = tuple[tuple[float, float], ...]
+"""Where the middle of the walker is: pairs of second and x in pixels. Before the first and after the last: nowhere."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,15 @@ class Walker:
     note: str
     sprite: str
     lane: str
-    path: Path2
+    path: Route
 
 
-def enters(start: float, speed: float) -> Path2:
+def enters(start: float, speed: float) -> Route:
     """From the street into the shop, ``speed`` in px/s."""
     return ((start, LEFT), (start + (RIGHT - LEFT) / speed, RIGHT))
 
 
-def leaves(start: float, speed: float) -> Path2:
+def leaves(start: float, speed: float) -> Route:
     """From the shop out to the street."""
     return ((start, RIGHT), (start + (RIGHT - LEFT) / speed, LEFT))
 
@@ -100,7 +103,7 @@ def sprites(wheels: Path) -> dict[str, tuple[Picture, int]]:
     }
 
 
-def position(path: Path2, t: float) -> float | None:
+def position(path: Route, t: float) -> float | None:
     """x of the middle at ``t``, corners rounded over 0.6 s; None when not there."""
     if not path[0][0] <= t <= path[-1][0]:
         return None
@@ -108,7 +111,7 @@ def position(path: Path2, t: float) -> float | None:
     return float(np.mean(np.interp(t + np.linspace(-0.3, 0.3, 7), times, places)))
 
 
-def layer(walker: Walker, looks: dict[str, tuple[Picture, int]], t: float) -> tuple[Picture, Mask] | None:
+def layer(walker: Walker, looks: dict[str, tuple[Picture, int]], t: float) -> tuple[Colours, Mask] | None:
     """The walker alone at ``t``: BGR ``(360, 640, 3)`` and alpha 0–1; the gait bobs and sways at two steps a second."""
     x = position(walker.path, t)
     if x is None:
@@ -131,17 +134,17 @@ def layer(walker: Walker, looks: dict[str, tuple[Picture, int]], t: float) -> tu
     alpha = small[..., 3:].astype(np.float32) / 255
     carried = np.dstack([small[..., :3].astype(np.float32) * alpha, alpha])
     warped = cv2.warpAffine(carried, turn, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
-    return warped[..., :3].astype(np.float32), warped[..., 3].astype(np.float32)  # type: ignore[return-value]
+    return warped[..., :3].astype(np.float32), warped[..., 3].astype(np.float32)
 
 
-def facing_left(path: Path2, t: float) -> bool:
+def facing_left(path: Route, t: float) -> bool:
     """Whether the walker last moved, or starts, towards the street."""
-    segments = [(a, b) for a, b in zip(path, path[1:], strict=False) if a[0] <= t and abs(b[1] - a[1]) > 30]
+    segments = [(a, b) for a, b in pairwise(path) if a[0] <= t and abs(b[1] - a[1]) > 30]
     (_, start), (_, end) = segments[-1] if segments else (path[0], path[-1])
     return end < start
 
 
-def compose(scene: Picture, layers: list[tuple[Picture, Mask]], front: tuple[Picture, Mask]) -> Picture:
+def compose(scene: Picture, layers: list[tuple[Colours, Mask]], front: tuple[Picture, Mask]) -> Picture:
     """One frame: the scene, a soft shadow and then the body of each walker (far ones first), the counter."""
     frame = scene.astype(np.float32)
     for body, alpha in layers:
@@ -157,7 +160,7 @@ def crossings(centres: dict[Walker, list[tuple[float, float]]]) -> list[dict[str
     """When the middle of each walker's visible part passes the line, from second and x of every frame."""
     events: list[dict[str, Any]] = []
     for walker, track in centres.items():
-        for (t0, x0), (t1, x1) in zip(track, track[1:], strict=False):
+        for (t0, x0), (t1, x1) in pairwise(track):
             if (x0 < LINE_PX) != (x1 < LINE_PX):
                 t = t0 + (t1 - t0) * (LINE_PX - x0) / (x1 - x0)
                 events.append({"t": round(t, 2), "dir": "L2R" if x1 > x0 else "R2L", "note": walker.note})
@@ -198,7 +201,7 @@ def encoder(target: Path) -> "subprocess.Popen[bytes]":
     command += ["-r", str(FPS), "-i", "-", "-an", "-c:v", "libx264", "-preset", "slow", "-crf", "25", "-g", "50"]
     command += ["-pix_fmt", "yuv420p", "-threads", "1", "-flags", "+bitexact", "-fflags", "+bitexact"]
     command += ["-movflags", "+faststart", str(target)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE)
+    return subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 (no shell, no outside input)
 
 
 def main(wheels: Path, out: Path = OUT) -> None:
