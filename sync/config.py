@@ -6,10 +6,9 @@ Secrets never stand in the configuration: ``password_file`` names a file that ho
 import os
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
 from sync.errors import SyncError
 
@@ -118,32 +117,28 @@ class IngestConfig(_Section):
 
 
 class DatabaseConfig(_Section):
-    """The central database: SQLite by default, PostgreSQL as ``postgresql+psycopg://user@host/name``."""
+    """The central database: SQLite in the data folder by default, or PostgreSQL."""
 
-    url: str = Field(default="sqlite:///yingke.db", description="without a password")
+    url: str | None = Field(
+        default=None, description="postgresql+psycopg://user@host/name or sqlite:///file; never with a password"
+    )
     password_file: Path | None = Field(
         default=None, description="else the environment's YINGKE_DATABASE_PASSWORD, if set"
     )
 
     @model_validator(mode="after")
     def _checked(self) -> Self:
+        if self.url is None:
+            return self
+        if not self.url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("the database is sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME")
         try:
-            url = make_url(self.url)
-        except ArgumentError as error:
-            raise ValueError("not a database URL, such as sqlite:///yingke.db") from error
-        if url.password is not None:
+            password = urlsplit(self.url).password
+        except ValueError as error:
+            raise ValueError("not a database URL, such as postgresql+psycopg://yingke@127.0.0.1/yingke") from error
+        if password is not None:
             raise ValueError("the password does not belong here: use password_file or YINGKE_DATABASE_PASSWORD")
-        if url.drivername not in ("sqlite", "postgresql+psycopg"):
-            raise ValueError("the database is sqlite:/// or postgresql+psycopg://")
         return self
-
-    def resolved(self) -> URL:
-        """The URL with its password. Raises ``SecretError``."""
-        url = make_url(self.url)
-        if self.password_file is not None:
-            return url.set(password=read_secret(self.password_file))
-        password = os.environ.get("YINGKE_DATABASE_PASSWORD")
-        return url.set(password=password) if password and url.drivername != "sqlite" else url
 
 
 class SyncConfig(_Section):
@@ -154,3 +149,19 @@ class SyncConfig(_Section):
     relay: RelayConfig = RelayConfig()
     ingest: IngestConfig = IngestConfig()
     database: DatabaseConfig = DatabaseConfig()
+
+    def database_url(self, data: Path) -> str:
+        """The URL of the central database with its password; in the folder ``data`` by default.
+
+        Raises ``SecretError``.
+        """
+        url = self.database.url
+        if url is None:
+            return f"sqlite:///{(data / 'centre.db').absolute()}"
+        if self.database.password_file is not None:
+            password: str | None = read_secret(self.database.password_file)
+        else:
+            password = os.environ.get("YINGKE_DATABASE_PASSWORD")
+        scheme, _, rest = url.partition("://")
+        user, at, place = rest.partition("@")
+        return f"{scheme}://{user}:{quote(password, safe='')}@{place}" if password and at else url

@@ -17,11 +17,11 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID, uuid4
 
-from sync import outbox_file as files
 from sync.config import MAX_EVENT_BYTES, OutboxConfig
 from sync.errors import SyncError
 from sync.events import Event, topic
-from sync.outbox_file import OutboxDamaged, OutboxError, OutboxFull, Row, State
+from sync.outbox import file as files
+from sync.outbox.file import OutboxDamaged, OutboxError, OutboxFull, Row, State
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +29,6 @@ PRUNE_ROWS = 5000
 """Rows deleted per call of ``prune``: some 20 ms, so that ``put`` never waits long for it."""
 ROW_OVERHEAD = 40
 """Bytes that a row costs in the file beyond its body (key, checksum, leaf, headers)."""
-
-__all__ = ["EventTooLarge", "Outbox", "OutboxDamaged", "OutboxError", "OutboxFull", "OutboxStatus", "Row"]
 
 
 class EventTooLarge(SyncError):
