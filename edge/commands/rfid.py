@@ -129,5 +129,7 @@ def _print_table(found: "list[Session]") -> None:
     for session in found:
         start = datetime.fromtimestamp(session.start, UTC).strftime("%Y-%m-%d %H:%M:%S")
         minutes = (session.end - session.start) / 60
-        click.echo(f"{start}  {minutes:5.1f} min  {session.room:<12} {session.kind:<9} {session.confidence:.2f}  {session.epc}")
+        click.echo(
+            f"{start}  {minutes:5.1f} min  {session.room:<12} {session.kind:<9} {session.confidence:.2f}  {session.epc}"
+        )
     click.echo(f"{len(found)} items in fitting rooms, {sum(s.kind == 'tried_on' for s in found)} of them tried on")

@@ -1,0 +1,235 @@
+"""Which item is in which fitting room, from tag reads alone: the state behind ``edge.processors.tryons``.
+
+Epochs of one second; per tag and place (a room, or an antenna that is no room) the strongest read of the epoch. A
+place's level is the mean over the window, an epoch without a read counting as ``missing_dbm``. A tag is in a room
+while that room's level leads; see ``TryOnConfig`` for every number and where it comes from.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from edge.processors.tryon_config import TryOnConfig
+from sensors.readings import TagRead
+
+Values = dict[int, float]
+"""dB above ``missing_dbm`` of each place that saw the tag in an epoch."""
+
+
+@dataclass(slots=True)
+class Stay:
+    """A tag leading in one place from epoch ``opened`` on; ``led`` is the last epoch in which it did.
+
+    ``margin`` is the sum over ``epochs`` of the lead over the next best place, in dB times the window.
+    """
+
+    place: int
+    opened: int
+    led: int
+    epochs: int = 0
+    margin: float = 0.0
+
+
+@dataclass(slots=True)
+class Tag:
+    """What is kept about one tag while it is around."""
+
+    epc: str
+    first: int
+    window: deque[tuple[int, Values]] = field(default_factory=deque)
+    trace: deque[tuple[int, Values]] = field(default_factory=deque)
+    sums: Values = field(default_factory=dict)
+    candidate: int = -1
+    since: int = 0
+    stay: Stay | None = None
+    closed: dict[int, Stay] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A stay that is over, with the trace of values around it: everything that judging it takes."""
+
+    tag: Tag
+    stay: Stay
+    now: int
+
+
+class Tracker:
+    """Reads in, finished stays out. Reads may come up to ``lateness`` seconds out of order."""
+
+    def __init__(self, config: TryOnConfig) -> None:
+        self.config = config
+        self.names = sorted(set(config.rooms.values()))
+        self.first: int | None = None
+        self.late = 0
+        """Reads that came too late to be counted."""
+        self._places = {antenna: self.names.index(room) for antenna, room in config.rooms.items()}
+        self._tags: dict[str, Tag] = {}
+        self._pending: dict[int, dict[str, dict[int, tuple[float, int]]]] = {}
+        self._next: int | None = None
+        self._newest = 0
+        self._window = round(config.window_seconds / config.epoch_seconds)
+        self._hold = round(config.hold_seconds / config.epoch_seconds)
+        self._leave = round(config.leave_seconds / config.epoch_seconds)
+        self._merge = round(config.merge_seconds / config.epoch_seconds)
+        self._late = math.ceil(config.lateness_seconds / config.epoch_seconds)
+        self._longest = round(config.longest_seconds / config.epoch_seconds)
+        self.lookback = self._window + self._hold + round(config.contrast_seconds / config.epoch_seconds) + 20
+        """Epochs of trace that are kept before a stay begins."""
+        self._enter = (config.enter_dbm - config.missing_dbm) * self._window
+        self._margin = config.margin_db * self._window
+
+    def add(self, read: TagRead) -> None:
+        """Take one read into its epoch. Does not judge: ``advance`` does."""
+        epoch = int(read.time // self.config.epoch_seconds)
+        if self._next is None:
+            self.first = self._next = epoch - self._late
+        if epoch < self._next:
+            self.late += 1
+            return
+        if epoch > self._newest:
+            self._newest = epoch
+        place = self._places.get(read.antenna)
+        if place is None:
+            place = self._places[read.antenna] = len(self.names) + len(self._places)
+        tags = self._pending.get(epoch)
+        if tags is None:
+            tags = self._pending[epoch] = {}
+        places = tags.get(read.epc)
+        if places is None:
+            places = tags[read.epc] = {}
+        rssi, count = places.get(place, (-math.inf, 0))
+        if read.rssi_dbm is None:
+            places[place] = (rssi, count + 1)
+        else:
+            places[place] = (rssi if rssi > read.rssi_dbm else read.rssi_dbm, count)
+
+    def behind(self, time: float) -> bool:
+        """Whether ``time`` is so far before what was seen that the clock must have been set back."""
+        return self._next is not None and time < self._next * self.config.epoch_seconds - self.config.clock_step_seconds
+
+    def due(self, time: float) -> bool:
+        """Whether ``advance(time)`` would close an epoch."""
+        return self._next is not None and time // self.config.epoch_seconds - self._late >= self._next
+
+    def advance(self, now: float) -> Iterator[Finished]:
+        """Close every epoch that ended ``lateness`` before ``now`` (epoch seconds) and yield the stays that are over."""
+        target = int(now // self.config.epoch_seconds) - self._late
+        while self._next is not None and self._next <= target:
+            if not self._tags and self._next not in self._pending:
+                self._next = min([target + 1, *self._pending])
+                continue
+            epoch = self._next
+            self._next += 1
+            self._fill(epoch)
+            for tag in list(self._tags.values()):
+                yield from self._step(tag, epoch)
+
+    def end(self) -> Iterator[Finished]:
+        """The recording is over, or the clock was set: close every epoch and every stay. Starts afresh after."""
+        yield from self.advance((self._newest + self._late + 1) * self.config.epoch_seconds)
+        last = self._newest
+        for tag in self._tags.values():
+            if tag.stay is not None:
+                tag.closed[tag.stay.place] = tag.stay
+            yield from (Finished(tag, stay, last) for stay in tag.closed.values())
+        self._tags.clear()
+        self._pending.clear()
+        self._next = self.first = None
+        self._newest = 0
+
+    def around(self, place: int, start: int, end: int) -> Iterator[tuple[Tag, Stay]]:
+        """The stays in ``place``, not yet finished, that overlap the epochs ``start`` to ``end``."""
+        for tag in self._tags.values():
+            for stay in (*tag.closed.values(), *([tag.stay] if tag.stay else [])):
+                if stay.place == place and stay.opened <= end and stay.led >= start:
+                    yield tag, stay
+
+    def _fill(self, epoch: int) -> None:
+        missing = self.config.missing_dbm
+        for epc, places in self._pending.pop(epoch, {}).items():
+            values = {}
+            for place, (rssi, count) in places.items():
+                # A reader that gives no RSSI gives counts: 1 read is worth 10 dB, 3 are 20 dB, 7 are 30 dB.
+                value = rssi - missing if rssi > -math.inf else 10.0 * math.log2(1 + count)
+                if value > 0:
+                    values[place] = min(value, 60.0)
+            tag = self._tags.get(epc)
+            if tag is None:
+                tag = self._tags[epc] = Tag(epc, epoch)
+            tag.window.append((epoch, values))
+            tag.trace.append((epoch, values))
+            for place, value in values.items():
+                tag.sums[place] = tag.sums.get(place, 0.0) + value
+
+    def _step(self, tag: Tag, epoch: int) -> Iterator[Finished]:
+        window, sums = tag.window, tag.sums
+        while window and window[0][0] <= epoch - self._window:
+            for place, value in window.popleft()[1].items():
+                sums[place] -= value
+                if sums[place] < 1e-6:
+                    del sums[place]
+        best, lead, level = -1, 0.0, 0.0
+        for place, value in sums.items():
+            if value > level:
+                best, lead, level = place, value - level, value
+            elif level - value < lead:
+                lead = level - value
+        room = best if best < len(self.names) and level >= self._enter and lead >= self._margin else -1
+        if room != tag.candidate:
+            tag.candidate, tag.since = room, epoch
+        stay = tag.stay
+        if stay is not None:
+            stay.epochs += 1
+            if best == stay.place:
+                stay.led = epoch
+                stay.margin += lead
+            elif best >= 0 and stay.place in sums:
+                stay.margin -= level - sums[stay.place]
+        if room >= 0 and epoch - tag.since + 1 >= self._hold and (stay is None or stay.place != room):
+            self._open(tag, room, epoch)
+        elif stay is not None and epoch - stay.led >= self._leave:
+            self._close(tag, stay)
+        if tag.closed or tag.stay is not None:
+            yield from self._finish(tag, epoch)
+        self._forget(tag, epoch)
+
+    def _open(self, tag: Tag, place: int, epoch: int) -> None:
+        if tag.stay is not None:
+            tag.stay.led = min(tag.stay.led, tag.since - 1)
+            self._close(tag, tag.stay)
+        earlier = tag.closed.pop(place, None)
+        if earlier is not None and tag.since - earlier.led <= self._merge:
+            earlier.led = epoch
+            tag.stay = earlier
+        else:
+            if earlier is not None:
+                tag.closed[place] = earlier
+            tag.stay = Stay(place, tag.since, epoch)
+
+    @staticmethod
+    def _close(tag: Tag, stay: Stay) -> None:
+        tag.closed[stay.place] = stay
+        tag.stay = None
+
+    def _finish(self, tag: Tag, epoch: int) -> Iterator[Finished]:
+        """A closed stay is over once nothing can be merged into it; one that is too long belongs to the furniture."""
+        if tag.stay is not None and epoch - tag.stay.opened > self._longest:
+            tag.stay = None
+            tag.candidate = -1
+        for place, stay in list(tag.closed.items()):
+            if epoch - stay.led > self._merge + self._hold:
+                del tag.closed[place]
+                yield Finished(tag, stay, epoch)
+
+    def _forget(self, tag: Tag, epoch: int) -> None:
+        oldest = epoch
+        if tag.stay is not None:
+            oldest = tag.stay.opened
+        for stay in tag.closed.values():
+            oldest = min(oldest, stay.opened)
+        while tag.trace and tag.trace[0][0] < oldest - self.lookback:
+            tag.trace.popleft()
+        if not tag.trace and tag.stay is None and not tag.closed:
+            del self._tags[tag.epc]

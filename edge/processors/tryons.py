@@ -1,0 +1,147 @@
+"""Try-on sessions from tag reads: what was in which fitting room, from when to when, and whether it was handled.
+
+``in_room`` says that the item's tag led in that room. ``tried_on`` says in addition that, for at least
+``worn_seconds`` of the stay, its level fell by at least ``worn_db`` below the rest of the stay and came from a signal
+steady enough to tell: that is what a tag against a body looks like. A tag cannot see wearing: a garment held against
+the body, or under a coat on the hook, looks the same, and one that is put on at once and kept on looks like one on a
+hook. Treat it as evidence, with its confidence, never as a fact about a customer.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from edge.processors.evidence import Verdict, judge
+from edge.processors.sessions import Finished, Tracker
+from edge.processors.tryon_config import TryOnConfig
+from sensors.readings import TagRead
+from sensors.rfid.epc import decode
+from sync.events import Event, TryOn, utc
+
+__all__ = ["Session", "Sessions", "TryOnConfig", "TryOnProcessor", "sessions_of"]
+
+_EPC: Final = re.compile(r"([0-9A-F]{4}){2,31}")
+"""What the event contract can carry: 32 to 496 bits. Tags with no EPC at all are not followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One item in one room; times in epoch seconds as in the reads. ``confidence`` is for ``kind`` in that room."""
+
+    epc: str
+    room: str
+    start: float
+    end: float
+    kind: Literal["in_room", "tried_on"]
+    confidence: float
+    companions: tuple[str, ...] = ()
+
+
+class Sessions:
+    """The algorithm without events: ``add`` reads in (nearly) the order of time, get sessions as they end."""
+
+    def __init__(self, config: TryOnConfig) -> None:
+        self._config = config
+        self._tracker = Tracker(config)
+        self._recent: list[Session] = []
+        self._usable: dict[str, bool] = {}
+
+    def add(self, read: TagRead) -> list[Session]:
+        """Take one read; the sessions that are over by its time."""
+        tracker = self._tracker
+        if not _EPC.fullmatch(read.epc):
+            return []
+        found: list[Session] = []
+        if tracker.due(read.time):
+            found = self._judged(tracker.advance(read.time))
+        elif tracker.behind(read.time):
+            found = self.end()
+        tracker.add(read)
+        return found
+
+    def advance(self, now: float) -> list[Session]:
+        """The sessions that are over by ``now`` though nothing is read."""
+        return self._judged(self._tracker.advance(now))
+
+    def end(self) -> list[Session]:
+        """Nothing more will come: the sessions that are still open, as far as they were seen."""
+        return self._judged(self._tracker.end())
+
+    def _judged(self, finished: Iterable[Finished]) -> list[Session]:
+        return [session for one in finished if (session := self._session(one)) is not None]
+
+    def _session(self, one: Finished) -> Session | None:
+        verdict = judge(one, self._tracker.first or 0, self._config)
+        if verdict is None:
+            return None
+        seconds = self._config.epoch_seconds
+        start, end = verdict.start * seconds, (verdict.end + 1) * seconds
+        room = self._tracker.names[one.stay.place]
+        near = self._companions(one, verdict)
+        session = Session(one.tag.epc, room, start, end, verdict.kind, verdict.confidence, near)
+        self._recent = [old for old in self._recent if old.end > start - self._config.longest_seconds]
+        self._recent.append(session)
+        return session
+
+    def _companions(self, one: Finished, verdict: Verdict) -> tuple[str, ...]:
+        """The other items that were in the room with this one: those already over, and those still there."""
+        config, tracker = self._config, self._tracker
+        least, room = config.companion_seconds / config.epoch_seconds, tracker.names[one.stay.place]
+        found = set()
+        for old in self._recent:
+            start, end = max(old.start / config.epoch_seconds, verdict.start), old.end / config.epoch_seconds
+            if old.room == room and min(end, verdict.end + 1) - start >= least:
+                found.add(old.epc)
+        for tag, stay in tracker.around(one.stay.place, verdict.start, verdict.end):
+            if tag.epc not in found and tag.epc != one.tag.epc:
+                other = judge(Finished(tag, stay, one.now), tracker.first or 0, config)
+                if other and min(other.end, verdict.end) + 1 - max(other.start, verdict.start) >= least:
+                    found.add(tag.epc)
+        return tuple(sorted(found - {one.tag.epc}))
+
+
+class TryOnProcessor:
+    """``Processor[TagRead]``: one ``yingke.tryon.v1`` event per session, at the moment the item left the room.
+
+    A session comes about a minute and a half after that moment: until then it may go on.
+    """
+
+    def __init__(self, sensor: str, config: TryOnConfig) -> None:
+        self._sensor = sensor
+        self._sessions = Sessions(config)
+
+    def process(self, reading: TagRead, /) -> Sequence[Event]:
+        return [self._event(session) for session in self._sessions.add(reading)]
+
+    def flush(self, now: float, /) -> Sequence[Event]:
+        return [self._event(session) for session in self._sessions.advance(now)]
+
+    def _event(self, session: Session) -> Event:
+        product = decode(session.epc)
+        return Event.new(
+            self._sensor,
+            session.end,
+            TryOn(
+                epc=session.epc,
+                gtin=product.gtin if product else None,
+                room=session.room,
+                start=utc(session.start),
+                end=utc(session.end),
+                kind=session.kind,
+                companions=session.companions,
+                confidence=session.confidence,
+            ),
+        )
+
+
+def sessions_of(reads: Iterable[TagRead], config: TryOnConfig) -> list[Session]:
+    """Every session of a recording, by start. ``reads`` in order of time."""
+    return sorted(_all(reads, config), key=lambda session: (session.start, session.room, session.epc))
+
+
+def _all(reads: Iterable[TagRead], config: TryOnConfig) -> Iterator[Session]:
+    sessions = Sessions(config)
+    for read in reads:
+        yield from sessions.add(read)
+    yield from sessions.end()
