@@ -17,8 +17,6 @@ log = logging.getLogger("yingke.edge")
 
 State = Literal["starting", "ok", "degraded", "lost", "stopped"]
 FLUSH_EVERY_S = 1.0
-STALE_AFTER_S = 10.0
-"""A live sensor without a reading for so long is degraded: the page says so before anybody wonders."""
 
 
 class EventSink(Protocol):
@@ -41,9 +39,14 @@ class Backoff:
 
 @dataclass
 class SensorStatus:
-    """What a heartbeat says of one sensor; written by its loop, read by the heartbeat."""
+    """What a heartbeat says of one sensor; written by its loop, read by the heartbeat.
+
+    ``stale_after`` seconds without a reading make it degraded: right for a camera, which always has frames to give;
+    None for sensors that are rightly silent when nobody is there.
+    """
 
     sensor: str
+    stale_after: float | None = None
     state: State = "starting"
     reason: str | None = None
     readings: int = 0
@@ -54,7 +57,7 @@ class SensorStatus:
         """The heartbeat's payload; a live sensor that fell silent is degraded."""
         age = None if self.last_reading is None else max(0.0, now - self.last_reading)
         state, reason = self.state, self.reason
-        if state == "ok" and age is not None and age > STALE_AFTER_S:
+        if state == "ok" and self.stale_after is not None and age is not None and age > self.stale_after:
             state, reason = "degraded", "silent"
         rate = readings_since_last / seconds_since_last if seconds_since_last > 0 else None
         return Health(state=state, reason=reason, frame_age=age, fps=rate, dropped=self.dropped)
@@ -75,10 +78,11 @@ class SensorLoop:
         sink: EventSink,
         now: Callable[[], float],
         *,
+        stale_after: float | None = None,
         backoff: Backoff | None = None,
         rng: random.Random | None = None,
     ) -> None:
-        self.status = SensorStatus(name)
+        self.status = SensorStatus(name, stale_after)
         self._open_source = open_source
         self._processor = processor
         self._sink = sink

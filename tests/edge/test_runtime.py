@@ -157,7 +157,7 @@ def test_a_heartbeat_comes_at_once_then_at_its_interval_and_at_every_change_of_s
 
 
 def test_a_heartbeat_tells_the_rate_and_that_a_sensor_fell_silent() -> None:
-    status = SensorStatus("door", state="ok", readings=0, last_reading=0.0)
+    status = SensorStatus("door", stale_after=10, state="ok", readings=0, last_reading=0.0)
     heart = Heartbeat([status], Sink(), lambda: 0.0, every=10)
     heart.due(0)
     status.readings, status.last_reading = 100, 9.5

@@ -1,0 +1,112 @@
+"""``yingke demo``: a whole store day on this machine, from real bytes to the page."""
+
+import json
+import shutil
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sync.errors import SyncError
+
+READY_S = 60.0
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="of the page; 0: any free")
+@click.option("--speed", type=click.FloatRange(1, 600), default=120.0, show_default=True, help="store seconds a second")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path(".yingke/demo"), show_default=True)
+@click.option("--seconds", type=click.FloatRange(min=1), help="stop by itself after so long")
+def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
+    """A store day on this machine: broker, centre, edge and one page to open. Ctrl-C stops everything."""
+    from edge.demo.children import Children
+    from edge.demo.media import choose
+    from edge.demo.plan import configuration, day_start, write
+    from edge.demo.reader import EmulatedReader
+    from sync.broker import NatsServer
+    from sync.stopping import stop_on_signals
+
+    port = port or _free_port()
+    _claim(port)
+    stop = threading.Event()
+    with stop_on_signals(stop):
+        folder = folder.resolve()
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        media = choose(folder.parent / "cache")
+        click.echo(f"camera   {media.label}: {media.path}")
+        wall = time.time()
+        with (
+            NatsServer(folder / "nats") as broker,
+            EmulatedReader("127.0.0.1", start=day_start(wall), speed=speed) as reader,
+            Children(folder / "logs") as children,
+        ):
+            click.echo(f"broker   NATS, MQTT on 127.0.0.1:{broker.port}")
+            click.echo(f"reader   emulated, LLRP on 127.0.0.1:{reader.port}")
+            click.echo("wifi     simulated capture")
+            path = folder / "config.yaml"
+            ports = {"http": port, "mqtt": broker.port, "reader": reader.port}
+            write(configuration(media, folder, wall=wall, speed=speed, **ports), path)
+            children.start("centre", ["centre", "--config", str(path)])
+            children.start("edge", ["edge", "--config", str(path)])
+            address = f"http://127.0.0.1:{port}/"
+            _wait_until_up(address, children, stop)
+            if not stop.is_set():
+                click.echo(f"\nopen     {address}\n\nCtrl-C stops everything.")
+                _follow(address, children, stop, seconds)
+            click.echo("\nstopping")
+    click.echo("stopped; nothing was left running")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _claim(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise SyncError(
+                f"port {port} is in use", "stop what uses it, or: yingke demo --port 0 (any free one)"
+            ) from error
+
+
+def _read(address: str) -> Any:
+    with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310  # our own http address
+        return json.load(answer)
+
+
+def _wait_until_up(address: str, children: Any, stop: threading.Event) -> None:
+    deadline = time.monotonic() + READY_S
+    while not stop.wait(0.2):
+        children.check()
+        try:
+            _read(f"{address}healthz")
+            return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            if time.monotonic() > deadline:
+                raise SyncError(f"the page did not come up in {READY_S:.0f} s", "read the logs folder") from None
+
+
+def _follow(address: str, children: Any, stop: threading.Event, seconds: float | None) -> None:
+    """Tell how the day goes: on a terminal a line that is rewritten, else one every ten seconds."""
+    terminal = click.get_text_stream("stdout").isatty()
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while not stop.wait(1.0 if terminal else 10.0 if deadline is None else 2.0):
+        children.check()
+        day = _read(f"{address}api/v1/stores/demo/day")
+        visits = "no visits observed yet" if day["visits"] is None else f"{day['visits']} visits"
+        coverage = "" if day["coverage"] is None else f", coverage {day['coverage']:.0%}"
+        line = f"{day['local_time']} store time: {visits}{coverage}, {day['tryons']} try-ons"
+        click.echo(f"\r\033[K{line}" if terminal else line, nl=not terminal)
+        if deadline is not None and time.monotonic() >= deadline:
+            return

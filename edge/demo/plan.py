@@ -1,0 +1,65 @@
+"""What the demonstration runs: its configuration file, and honest labels of what is recorded, emulated or simulated."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from edge.demo.media import Media
+from edge.demo.reader import ROOMS
+
+ZONE = "Asia/Shanghai"
+OPENS, CLOSES = 10, 22
+SPEED = 120.0
+"""Seconds of the store's day per second: twelve hours in six minutes."""
+PROBES = Path(__file__).parent / "probes.pcap"
+STORE = "demo"
+
+
+def day_start(wall: float) -> float:
+    """Opening time of the store's current date, in epoch seconds."""
+    today = datetime.fromtimestamp(wall, ZoneInfo(ZONE))
+    return today.replace(hour=OPENS, minute=0, second=0, microsecond=0).timestamp()
+
+
+def configuration(
+    media: Media, folder: Path, *, wall: float, speed: float, http: int, mqtt: int, reader: int
+) -> dict[str, Any]:
+    """``config.yaml`` of the demonstration. ``wall`` is when its clock starts; ports are of loopback."""
+    start = day_start(wall)
+    hours = CLOSES - OPENS
+    return {
+        "store": {"id": STORE, "name": "迎客演示店 Yingke demo store", "timezone": ZONE,
+                  "opens": f"{OPENS:02}:00", "closes": f"{CLOSES:02}:00"},
+        "clock": {"began": wall, "start": start, "end": start + hours * 3600, "speed": speed},
+        "sensors": {
+            "cameras": [{"name": "door", "type": "file", "path": str(media.path), "start": start, "speed": 1.0,
+                         "time_scale": speed, "loop": True}],
+            "wifi": [{"name": "wifi", "type": "pcap", "paths": [str(PROBES)], "start": start - OPENS * 3600, "speed": speed}],
+            "rfid": [{"name": "fitting", "type": "llrp", "host": "127.0.0.1", "port": reader, "clock": "reader"}],
+        },
+        "edge": {
+            "data": str(folder / "edge"),
+            "heartbeat_seconds": 30.0 * speed / 10,
+            "counting": {"door": {"lines": [line.config() for line in media.lines]}},
+            "tryons": {"fitting": {"rooms": {str(antenna): room for antenna, room in ROOMS.items()}}},
+            "devices": {"wifi": {"window_seconds": 600}},
+        },
+        "sync": {"mqtt": {"port": mqtt}, "database": {"url": f"sqlite:///{folder / 'centre.db'}"}},
+        "dashboard": {"port": http, "notes": notes(media, speed)},
+    }  # fmt: skip
+
+
+def notes(media: Media, speed: float) -> list[str]:
+    """What the page says on top, in both languages."""
+    return [
+        f"Demonstration: the clock runs {speed:.0f} times as fast. Camera: {media.label}, repeated all day; the counts are "
+        "real detections. RFID: an emulated reader over real LLRP. Wi-Fi: a simulated capture.",
+        f"演示：时钟快 {speed:.0f} 倍。摄像头：{media.label_zh}，全天重复，计数为真实检测；RFID：模拟读写器，真实 LLRP 协议；Wi-Fi：模拟采集。",
+    ]
+
+
+def write(config: dict[str, Any], path: Path) -> None:
+    """JSON is YAML: written so, nothing needs quoting rules."""
+    path.write_text(json.dumps(config, indent=2, ensure_ascii=False), encoding="utf-8")
