@@ -146,9 +146,6 @@ def hopper(wheels: Path, jacket: tuple[int, int, int] | None = None) -> Picture:
     below = np.repeat(cloth[None], longer, axis=0)
     below[..., :3] += np.random.default_rng(0).normal(0, 3, below.shape[:2])[..., None]
     person = np.vstack([person[:572], np.clip(below, 0, 255).astype(np.uint8)]).astype(np.uint8)
-    for y in (585, 690, 795):
-        cv2.circle(person, (268, y), 14, (60, 140, 190, 255), -1, cv2.LINE_AA)
-        cv2.circle(person, (264, y - 4), 5, (150, 220, 245, 255), -1, cv2.LINE_AA)
     if jacket is None:
         return person
     light = person[..., :3].max(axis=2)
