@@ -1,0 +1,102 @@
+"""Probe requests to ``devices.window`` events: how many devices are inside and passing by, never which."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edge.processors.bursts import Window, Windows
+from edge.processors.estimate import UNCALIBRATED, Estimate, WifiCalibration, estimate, is_inside
+from sensors.readings import ProbeRequest
+from sync.events import DevicesWindow, Event, Interval, utc
+
+LEAST_SHOWN = 5
+"""Devices; a smaller number stays in the box (PRIVACY rule 10)."""
+
+
+class DevicesConfig(BaseModel):
+    """Windows of one Wi-Fi sensor. Without a calibration nothing is estimated, and the events say so."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    window_seconds: Annotated[
+        float, Field(ge=60, le=3600, description="aligned to multiples of itself since the epoch")
+    ] = 600.0
+    calibration: Path | None = Field(default=None, description="file written by: yingke wifi calibrate")
+
+
+class DevicesProcessor:
+    """One event per window, also for a window without a single frame.
+
+    A number under five never leaves, and neither does what it could be worked out from: the event then counts only the
+    bursts and frames of the number that is shown. ``malformed`` gives the source's running count of damaged frames.
+    Raises ``FormatError`` when the calibration file is none.
+    """
+
+    def __init__(self, sensor: str, config: DevicesConfig, malformed: Callable[[], int] = lambda: 0) -> None:
+        self._sensor = sensor
+        self._calibration = None if config.calibration is None else WifiCalibration.load(config.calibration)
+        self._windows = Windows(config.window_seconds)
+        self._malformed = malformed
+        self._malformed_before = 0
+        self._since: float | None = None
+
+    def process(self, reading: ProbeRequest, /) -> Sequence[Event]:
+        self._begin(reading.time)
+        return self._events(self._windows.add(reading))
+
+    def flush(self, now: float, /) -> Sequence[Event]:
+        self._begin(now)
+        return self._events(self._windows.until(now))
+
+    def close(self, now: float, /) -> Sequence[Event]:
+        return self._events(self._windows.end(), now)
+
+    def _begin(self, time: float) -> None:
+        if self._since is None:
+            self._since = time
+
+    def _events(self, windows: Iterator[Window], until: float | None = None) -> list[Event]:
+        return [Event.new(self._sensor, window.start + window.seconds, self._data(window, until)) for window in windows]
+
+    def _data(self, window: Window, until: float | None) -> DevicesWindow:
+        end = window.start + window.seconds
+        since = window.start if self._since is None else self._since
+        observed = min(end, end if until is None else until) - max(window.start, min(since, end))
+        damaged, self._malformed_before = self._malformed() - self._malformed_before, self._malformed()
+        data = DevicesWindow(
+            start=utc(window.start), seconds=window.seconds, bursts=0, frames=0, malformed=max(0, damaged)
+        )
+        if window.frames == 0 or observed < window.seconds / 2:
+            return data.model_copy(update={"withheld": "radio_silent"})
+        calibration = self._calibration or UNCALIBRATED
+        inside = estimate(window, calibration, observed)
+        passing = estimate(window, calibration, observed, inside=False)
+        if inside is None or passing is None:
+            return data.model_copy(update={"withheld": "drifted"})
+        shown = _suppressed(data, window, calibration.rssi_gate_dbm, inside, passing)
+        if self._calibration is None:
+            return shown.model_copy(update={"withheld": "uncalibrated", "inside": None, "passing": None})
+        return shown
+
+
+def _suppressed(
+    data: DevicesWindow, window: Window, gate: int | None, inside: Estimate, passing: Estimate
+) -> DevicesWindow:
+    """The event with the numbers that may leave; its bursts and frames are those behind the numbers shown."""
+    shown = {True: inside.value >= LEAST_SHOWN, False: passing.value >= LEAST_SHOWN and gate is not None}
+    bursts = [burst for part in window.slices for burst in part.bursts if shown[is_inside(burst, gate)]]
+    hidden = not shown[True] or (not shown[False] and gate is not None)
+    return data.model_copy(
+        update={
+            "inside": _interval(inside) if shown[True] else None,
+            "passing": _interval(passing) if shown[False] else None,
+            "withheld": "below_five" if hidden else None,
+            "bursts": len(bursts),
+            "frames": sum(burst.frames for burst in bursts),
+        }
+    )
+
+
+def _interval(number: Estimate) -> Interval:
+    return Interval(value=round(number.value, 1), low=round(number.low, 1), high=round(number.high, 1))
