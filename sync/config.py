@@ -99,8 +99,9 @@ class RelayConfig(_Section):
     window: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=1000, description="events sent ahead of the centre's ack"
     )
-    resend_after: Positive = Field(
-        default=30.0, description="seconds without progress until unconfirmed events go again"
+    resend_after: Positive = Field(default=30.0, description="seconds; the longest wait between such attempts")
+    probe_after: Positive = Field(
+        default=1.0, description="seconds without progress until one event goes again, to see whether anybody listens"
     )
     poll: Positive = Field(default=0.05, description="seconds between looks at the outbox while nothing happens")
 

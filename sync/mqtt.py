@@ -87,12 +87,18 @@ class Broker(Protocol):
     def connect(self, session: Session) -> AbstractContextManager[Link]:
         """Connect and subscribe. Raises ``LinkLost``. Leaving says goodbye, unless the link is lost or on an error."""
 
+    def __str__(self) -> str:
+        """For people: where it is."""
+
 
 class MqttBroker:
     """A broker that speaks MQTT 3.1.1, over TCP or TLS."""
 
     def __init__(self, config: MqttConfig) -> None:
         self._config = config
+
+    def __str__(self) -> str:
+        return f"MQTT broker {self._config.host}:{self._config.port}"
 
     @contextmanager
     def connect(self, session: Session) -> Iterator[Link]:
@@ -250,26 +256,29 @@ class _Condition(Protocol):
 
 
 class Retry:
-    """Waits between connects: full jitter, growing; and one log line per change of state, not per attempt."""
+    """Waits between attempts: full jitter, growing; and one log line per change of state, not per attempt."""
 
-    def __init__(self, name: str, config: MqttConfig, rng: random.Random | None = None) -> None:
+    def __init__(self, name: str, low: float, high: float, rng: random.Random | None = None) -> None:
         self._name = name
-        self._config = config
+        self._low = low
+        self._high = high
         self._rng = rng or random.Random()  # noqa: S311  # jitter, not secrets
         self._attempt = 0
+        self._up = False
         self._said: str | None = None
 
-    def connected(self) -> None:
-        """A link is up."""
-        self._attempt = 0
-        self._said = None
-        log.info("%s: connected to MQTT broker %s:%d", self._name, self._config.host, self._config.port)
+    def good(self, what: str) -> None:
+        """It works (again)."""
+        if not self._up:
+            log.info("%s: %s", self._name, what)
+        self._up, self._said, self._attempt = True, None, 0
 
-    def wait(self, error: LinkLost, stop: threading.Event) -> None:
-        """After ``error``, until it is time to connect again or ``stop`` is set."""
+    def wait(self, error: SyncError, stop: threading.Event) -> None:
+        """After ``error``, until it is time to try again or ``stop`` is set."""
+        self._up = False
         if self._said != str(error):
             self._said = str(error)
             log.warning("%s: %s; trying again until it works (%s)", self._name, error, error.fix)
-        low, high = self._config.retry_min, self._config.retry_max
-        stop.wait(self._rng.uniform(low, max(low, min(high, 2 * low * 2.0 ** min(self._attempt, 16)))))
+        most = min(self._high, 2 * self._low * 2.0 ** min(self._attempt, 16))
+        stop.wait(self._rng.uniform(self._low, max(self._low, most)))
         self._attempt += 1

@@ -1,0 +1,131 @@
+"""The tables of the central database. Every key starts with the store, so that they distribute by store as they are.
+
+Times are milliseconds since the epoch, UTC. ``migrations/`` makes these tables; a test compares the two.
+"""
+
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text, Uuid
+
+metadata = MetaData()
+
+STORE = String(32)
+NAME = String(32)
+
+store = Table(
+    "store",
+    metadata,
+    Column("store", STORE, primary_key=True),
+    # The number of the last event row; locked by each transaction that adds some, so that readers see them in order.
+    Column("position", BigInteger, nullable=False),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("store", STORE, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("sensor", NAME, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("outbox", Uuid, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("payload", Text, nullable=False),
+    Index("event_position", "store", "position", unique=True),
+    Index("event_time", "store", "type", "time"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("store", STORE, primary_key=True),
+    Column("outbox", Uuid, primary_key=True),
+    Column("through", BigInteger, nullable=False),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+)
+
+outbox_ahead = Table(
+    "outbox_ahead",
+    metadata,
+    Column("store", STORE, primary_key=True),
+    Column("outbox", Uuid, primary_key=True),
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
+)
+
+outbox_gap = Table(
+    "outbox_gap",
+    metadata,
+    Column("store", STORE, primary_key=True),
+    Column("outbox", Uuid, primary_key=True),
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
+    Column("found", BigInteger, nullable=False),
+)
+
+dead_letter = Table(
+    "dead_letter",
+    metadata,
+    Column("store", String(64), primary_key=True),
+    Column("digest", LargeBinary(16), primary_key=True),
+    Column("reason", String(200), nullable=False),
+    Column("topic", String(200), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("received", BigInteger, nullable=False),
+)
+
+footfall_minute = Table(
+    "footfall_minute",
+    metadata,
+    Column("store", STORE, primary_key=True),
+    Column("minute", BigInteger, primary_key=True, autoincrement=False),
+    Column("sensor", NAME, primary_key=True),
+    Column("place", NAME, primary_key=True),
+    # Each start of the box reports its own part of a minute: parts add up, revisions of one part replace each other.
+    Column("boot", Uuid, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("event", Uuid, nullable=False),
+    Column("entered", BigInteger, nullable=False),
+    Column("left", BigInteger, nullable=False),
+    Column("coverage", Float(53), nullable=False),
+    Column("occupancy", Float(53)),
+)
+
+tryon_hour = Table(
+    "tryon_hour",
+    metadata,
+    Column("store", STORE, primary_key=True),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    # The GTIN, or the EPC where no GTIN is known.
+    Column("product", String(124), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("sessions", BigInteger, nullable=False),
+    Column("milliseconds", BigInteger, nullable=False),
+)
+
+devices_window = Table(
+    "devices_window",
+    metadata,
+    Column("store", STORE, primary_key=True),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("sensor", NAME, primary_key=True),
+    Column("boot", Uuid, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("event", Uuid, nullable=False),
+    Column("data", Text, nullable=False),
+)
+
+sensor_state = Table(
+    "sensor_state",
+    metadata,
+    Column("store", STORE, primary_key=True),
+    Column("sensor", NAME, primary_key=True),
+    Column("outbox", Uuid, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("event", Uuid, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("data", Text, nullable=False),
+)
