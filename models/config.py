@@ -9,18 +9,19 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0)]
 
 
-class ModelsConfig(BaseModel):
-    """Section ``models``. ``directory`` holds model files of the user; ``YINGKE_MODELS_DIR`` goes before it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    directory: Path | None = None
-
-
 class DetectorConfig(BaseModel):
     """``size`` is the long side of the network's input in pixels; the cost grows with its square."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     size: Annotated[int, Field(ge=128, le=1280)] = 416
+
+
+class ModelsConfig(BaseModel):
+    """Section ``models``. ``directory`` holds model files of the user; ``YINGKE_MODELS_DIR`` goes before it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    directory: Path | None = None
+    detector: DetectorConfig = DetectorConfig()
 
 
 class TrackerConfig(BaseModel):
@@ -29,22 +30,24 @@ class TrackerConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     sure: Share = 0.25
     """Score from which a detection may begin a track."""
+    apart: Share = 0.4
+    """A box that overlaps a followed person's by more than this (IoU) begins no track."""
     unsure: Share = 0.1
     """Score from which a detection may continue one."""
     unsure_within: Seconds = 0.5
     """An unsure detection continues a track only this long after it was last seen."""
     grow: Annotated[float, Field(ge=0, le=2)] = 0.3
     """How much boxes are grown before their overlap is compared."""
-    stride: Annotated[float, Field(ge=0, le=5)] = 0.25
+    stride: Annotated[float, Field(ge=0, le=5)] = 0.15
     """Change of speed that is allowed for, in body heights per second."""
-    stride_new: Annotated[float, Field(ge=0, le=5)] = 1.0
+    stride_new: Annotated[float, Field(ge=0, le=5)] = 0.5
     """The same while the speed is not known yet."""
-    least_overlap: Share = 0.1
+    least_overlap: Share = 0.25
     sure_after: Annotated[int, Field(ge=1)] = 3
     """Detections from which a track counts as a person."""
     smooth: Seconds = 0.232
     """Time constant of the velocity: 0.35 per picture at 10 pictures per second."""
-    coast: Seconds = 1.0
+    coast: Seconds = 2.0
     """How long an unseen person is expected to walk on."""
     lost_after: Seconds = 2.0
     lost_new: Seconds = 1.0

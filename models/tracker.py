@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from models.config import TrackerConfig
-from models.detector import Detections
+from models.detector import Detections, Floats
 
 Doubles = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -25,7 +25,7 @@ class Person:
     """A track as it was seen in one picture.
 
     ``box`` is x1, y1, x2, y2 as shares of the picture (0–1); ``since`` is the time of its first detection,
-    ``detections`` how many there were, this one included; ``score`` is the detector's.
+    ``detections`` how many there were, this one included; ``score`` the detector's, averaged over them.
     """
 
     track: int
@@ -60,6 +60,7 @@ class Tracker:
         self._born = np.empty(0)
         self._seen = np.empty(0)
         self._hits = np.empty(0, np.int64)
+        self._score = np.empty(0)
 
     def update(self, found: Detections, time: float) -> Update:
         """``time``: seconds of the picture, in the same clock for all pictures."""
@@ -76,10 +77,10 @@ class Tracker:
         recent = free[elapsed[free] <= self._config.unsure_within]
         self._assign(owner, boxes, unsure, expected, margin, recent)
         matched = np.flatnonzero(owner >= 0)
-        self._see(owner[matched], boxes[matched], time)
-        new = sure[owner[sure] < 0]
+        self._see(owner[matched], boxes[matched], scores[matched], time)
+        new = self._apart(owner, boxes, sure[owner[sure] < 0])
         owner[new] = len(self._ids) + np.arange(len(new))
-        self._begin(boxes[new], time)
+        self._begin(boxes[new], scores[new], time)
         shown = np.flatnonzero(owner >= 0)
         return Update([self._person(int(owner[i]), found, int(i)) for i in shown], ended)
 
@@ -101,9 +102,10 @@ class Tracker:
     def _keep(self, alive: npt.NDArray[np.bool_]) -> None:
         self._ids, self._boxes, self._velocity = self._ids[alive], self._boxes[alive], self._velocity[alive]
         self._born, self._seen, self._hits = self._born[alive], self._seen[alive], self._hits[alive]
+        self._score = self._score[alive]
 
     def _expected(self, elapsed: Doubles) -> Doubles:
-        """Where the boxes should be now. A person out of sight slows down: nobody walks on unseen across the picture."""
+        """Where the boxes should be now. Out of sight people slow down: nobody crosses the whole picture unseen."""
         fade = self._config.coast
         reach = fade * -np.expm1(-elapsed / fade)
         expected = self._boxes.copy()
@@ -129,7 +131,21 @@ class Tracker:
         owner[which[columns[good]]] = tracks[rows[good]]
         return np.delete(tracks, rows[good])
 
-    def _see(self, tracks: Indices, boxes: Doubles, time: float) -> None:
+    def _apart(self, owner: Indices, boxes: Doubles, new: Indices) -> Indices:
+        """Those of ``new`` (best first) that may begin a track: a second box on a followed person is that person."""
+        if not len(new):
+            return new
+        others = np.concatenate([np.flatnonzero(owner >= 0), new])
+        overlap = _overlap(boxes[new], boxes[others], np.zeros((len(new), 2)))
+        chosen: list[int] = []
+        known = len(others) - len(new)
+        for row in range(len(new)):
+            against = [*range(known), *(known + index for index in chosen)]
+            if not against or overlap[row, against].max() <= self._config.apart:
+                chosen.append(row)
+        return new[chosen]
+
+    def _see(self, tracks: Indices, boxes: Doubles, scores: Floats, time: float) -> None:
         elapsed = np.maximum(time - self._seen[tracks], 1e-3)[:, None]
         measured = (boxes[:, :2] - self._boxes[tracks, :2]) / elapsed
         # Smoothing per second, not per picture: 0.35 at 10 frames per second. A second sighting sets the velocity.
@@ -139,8 +155,9 @@ class Tracker:
         self._boxes[tracks] = boxes
         self._seen[tracks] = time
         self._hits[tracks] += 1
+        self._score[tracks] += (scores - self._score[tracks]) / self._hits[tracks]
 
-    def _begin(self, boxes: Doubles, time: float) -> None:
+    def _begin(self, boxes: Doubles, scores: Floats, time: float) -> None:
         count = len(boxes)
         if not count:
             return
@@ -150,6 +167,7 @@ class Tracker:
         self._born = np.concatenate([self._born, np.full(count, time)])
         self._seen = np.concatenate([self._seen, np.full(count, time)])
         self._hits = np.concatenate([self._hits, np.ones(count, np.int64)])
+        self._score = np.concatenate([self._score, scores])
         self._next += count
 
     def _person(self, index: int, found: Detections, detection: int) -> Person:
@@ -157,7 +175,7 @@ class Tracker:
         return Person(
             int(self._ids[index]),
             (x1, y1, x2, y2),
-            float(found.scores[detection]),
+            float(self._score[index]),
             float(self._born[index]),
             int(self._hits[index]),
         )

@@ -1,0 +1,197 @@
+"""``yingke count``: who crosses lines in a video, with the code of the live box."""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from models.lines import Crossing, Line
+
+_FORM = "NAME:x1,y1,x2,y2[:centre|foot], for example door:0.2,0.6,0.8,0.6:foot"
+
+
+def parse_line(text: str) -> "Line":
+    """``NAME:x1,y1,x2,y2[:centre|foot]``. Raises ``click.BadParameter`` that names what is wrong."""
+    from models.lines import Line
+
+    name, *parts = text.split(":")
+    if not name or not 1 <= len(parts) <= 2:
+        raise click.BadParameter(f"{text!r} is not of the form {_FORM}")
+    try:
+        numbers = [float(number) for number in parts[0].split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{text!r}: {parts[0]!r} are not four numbers; {_FORM}") from None
+    if len(numbers) != 4:
+        raise click.BadParameter(f"{text!r}: {len(numbers)} numbers instead of four; {_FORM}")
+    for number in numbers:
+        if not (math.isfinite(number) and 0 <= number <= 1):
+            raise click.BadParameter(f"{text!r}: {number:g} is outside 0–1; coordinates are shares of the picture")
+    anchor = parts[1] if len(parts) == 2 else "centre"
+    if anchor not in ("centre", "foot"):
+        raise click.BadParameter(f"{text!r}: unknown anchor {anchor!r}; choose centre or foot")
+    x1, y1, x2, y2 = numbers
+    if (x1, y1) == (x2, y2):
+        raise click.BadParameter(f"{text!r}: the line has no length; its two ends must differ")
+    return Line(name, (x1, y1), (x2, y2), "foot" if anchor == "foot" else "centre")
+
+
+def _lines(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> "list[Line]":
+    lines = [parse_line(text) for text in texts]
+    names = [line.name for line in lines]
+    for name in names:
+        if names.count(name) > 1:
+            raise click.BadParameter(f"two lines are called {name!r}; give each its own name")
+    return lines
+
+
+@dataclass
+class Count:
+    """The result: ``frames`` were analysed, ``coverage`` is the share of the media's duration that they observe."""
+
+    crossings: "list[Crossing]"
+    frames: int
+    fps: float
+    coverage: float
+
+
+@click.command()
+@click.argument("video")
+@click.option("--line", "lines", multiple=True, required=True, callback=_lines, metavar="LINE", help=_FORM)
+@click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="look at every n-th picture")
+@click.option("--max-fps", type=click.FloatRange(0, min_open=True), help="look at no more pictures per second")
+@click.option("--detector-size", type=click.IntRange(128, 1280), default=416, show_default=True, help="long side in px")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+def count(
+    video: str, lines: "list[Line]", every: int, max_fps: float | None, detector_size: int, as_json: bool
+) -> None:
+    """Count the people who cross lines in VIDEO.
+
+    Coordinates are shares of the picture from its upper left corner. Only what crosses between the two ends of a line
+    counts. A crossing is positive towards the left of somebody who stands at x1,y1 and looks towards x2,y2. The point
+    of a person that crosses is the centre of the box, or the foot (the middle of its lower edge).
+    """
+    if "://" in video:
+        raise click.BadParameter("count reads a recorded video file; live cameras are counted by: yingke edge")
+    result = analyse(Path(video), lines, every=every, max_fps=max_fps, detector_size=detector_size)
+    if as_json:
+        click.echo(json.dumps(as_document(result, lines)))
+    else:
+        _print(result, lines)
+
+
+def analyse(
+    video: Path, lines: "Sequence[Line]", *, every: int = 1, max_fps: float | None = None, detector_size: int = 416
+) -> Count:
+    """Run camera, detector, tracker and lines over a recording. Raises ``SensorError`` or ``ModelError``."""
+    from edge.processors.coverage import Observed
+    from models.config import DetectorConfig, ModelsConfig
+    from models.detector import open_detector
+    from models.lines import LineCounter
+    from models.tracker import Tracker
+    from sensors.camera import CameraSource
+    from sensors.camera_config import CameraConfig
+    from sensors.readings import Frame
+
+    tracker, observed = Tracker(), Observed()
+    counters = [LineCounter(line) for line in lines]
+    crossings: list[Crossing] = []
+    frames, covered, media = 0, 0.0, 0.0
+    with CameraSource(CameraConfig(url=f"file:{video}", every=every, max_fps=max_fps, start=0.0)) as source:
+        detector = open_detector(ModelsConfig(detector=DetectorConfig(size=detector_size)))
+        progress = _Progress(source.duration)
+        for frame in source:
+            if not isinstance(frame, Frame):
+                continue
+            frames, media = frames + 1, frame.media_time
+            update = tracker.update(detector.detect(frame.image), media)
+            for counter in counters:
+                crossings += counter.update(update.people, update.ended, media)
+            interval = observed.picture(media)
+            covered += interval[1] - interval[0] if interval else 0.0
+            progress.show(media, len(crossings))
+        progress.done()
+        # The last picture is shown as long as the others.
+        period = observed.period or 1 / source.fps
+        whole = max(source.duration or 0.0, media + 1 / source.fps)
+        fps = source.fps
+    ended = tracker.finish()
+    for counter in counters:
+        crossings += counter.update((), ended, media)
+    crossings.sort(key=lambda crossing: crossing.time)
+    coverage = (covered + period) / whole if frames else 0.0
+    return Count(crossings, frames, fps, min(1.0, coverage))
+
+
+def as_document(result: Count, lines: "Sequence[Line]") -> dict[str, Any]:
+    """What ``--json`` prints."""
+    return {
+        "crossings": [
+            {
+                "line": crossing.line,
+                "t": round(crossing.time, 3),
+                "movement": [round(crossing.movement[0], 5), round(crossing.movement[1], 5)],
+                "track": crossing.person.track,
+                "direction": crossing.direction,
+            }
+            for crossing in result.crossings
+        ],
+        "totals": {line.name: _totals(result, line) for line in lines},
+        "frames": result.frames,
+        "fps": round(result.fps, 4),
+        "coverage": round(result.coverage, 4),
+    }
+
+
+def _totals(result: Count, line: "Line") -> dict[str, Any]:
+    mine = [crossing.direction for crossing in result.crossings if crossing.line == line.name]
+    return {
+        "positive": mine.count("positive"),
+        "negative": mine.count("negative"),
+        "crossings": len(mine),
+        "positive_is": line.towards("positive"),
+        "negative_is": line.towards("negative"),
+    }
+
+
+def _print(result: Count, lines: "Sequence[Line]") -> None:
+    for crossing in result.crossings:
+        line = next(line for line in lines if line.name == crossing.line)
+        minutes, seconds = divmod(crossing.time, 60)
+        click.echo(f"{int(minutes):3d}:{seconds:04.1f}  {crossing.line}  {line.towards(crossing.direction)}")
+    if result.crossings:
+        click.echo("")
+    for line in lines:
+        totals = _totals(result, line)
+        click.echo(
+            f"{line.name}: {totals['crossings']} crossings, {totals['positive']} {totals['positive_is']}, "
+            f"{totals['negative']} {totals['negative_is']}"
+        )
+    click.echo(f"{result.frames} pictures analysed, {result.coverage:.1%} of the video observed")
+
+
+class _Progress:
+    """One line on stderr that is rewritten, on a terminal only."""
+
+    def __init__(self, duration: float | None) -> None:
+        self._duration = duration
+        self._shown = 0.0
+        self._terminal = sys.stderr.isatty()
+
+    def show(self, media: float, crossings: int) -> None:
+        now = time.monotonic()
+        if not self._terminal or now - self._shown < 0.2:
+            return
+        self._shown = now
+        share = f"{min(1.0, media / self._duration):4.0%}" if self._duration else f"{media:.0f} s"
+        click.echo(f"\r\033[K{share}  {crossings} crossings", nl=False, err=True)
+
+    def done(self) -> None:
+        if self._terminal:
+            click.echo("\r\033[K", nl=False, err=True)

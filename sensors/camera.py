@@ -1,0 +1,272 @@
+"""Pictures from a video file, a network stream or a USB camera, through OpenCV and FFmpeg.
+
+A recording yields every picture, as fast as it is taken, with its exact media time. A live camera is read by a thread
+of its own: the newest picture wins, what nobody took in time is counted in ``dropped``.
+"""
+
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Self
+
+# The libraries print every damaged packet to stderr; what matters is said by exceptions and by coverage.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+import cv2
+
+from sensors.camera_config import CameraConfig
+from sensors.errors import FormatError, SourceError
+from sensors.readings import Frame, Image, Silence
+
+_OPEN_TIMEOUT_MS = 10_000
+_READ_TIMEOUT_MS = 5_000
+_SILENCE_AFTER = 1.0
+_USUAL_FPS = 25.0
+
+
+class CameraSource:
+    """One camera or one recording; see ``sensors.readings.Source`` for what entering and iterating mean."""
+
+    def __init__(
+        self,
+        config: CameraConfig,
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """``clock`` gives epoch seconds; ``sleep`` paces a recording that has a ``speed``."""
+        self._source: _Recording | _Live = _Live(config, clock) if config.live else _Recording(config, clock, sleep)
+        self.address = config.address
+
+    @property
+    def dropped(self) -> int:
+        return self._source.dropped
+
+    @property
+    def fps(self) -> float:
+        """Pictures per second that the stream declares (25 where it declares nonsense); known after entering."""
+        return self._source.fps
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds of media that a recording declares; None where unknown. More than was read: the tail is damaged."""
+        return self._source.duration
+
+    def __enter__(self) -> Self:
+        self._source.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._source.close()
+
+    def __iter__(self) -> Iterator[Frame | Silence]:
+        return self._source.readings()
+
+
+class _Recording:
+    dropped = 0
+
+    def __init__(self, config: CameraConfig, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+        self._config = config
+        self._clock = clock
+        self._sleep = sleep
+        self._path = config.path
+        self._capture: cv2.VideoCapture | None = None
+        self.fps = _USUAL_FPS
+        self.duration: float | None = None
+
+    def open(self) -> None:
+        """Raises ``SourceError`` for no file, ``FormatError`` for one without a decodable picture."""
+        if not self._path.exists():
+            raise SourceError(f"{self._path}: no such file", "check the path of the video")
+        if not self._path.is_file():
+            raise SourceError(f"{self._path}: not a file", "give one video file")
+        if not os.access(self._path, os.R_OK):
+            raise SourceError(f"{self._path}: permission denied", "make the file readable for this user")
+        self._capture = self._reopen()
+        self.fps = _sane_fps(self._capture)
+        frames = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.duration = frames / self.fps if math.isfinite(frames) and 0 < frames < 1e9 else None
+
+    def _reopen(self) -> cv2.VideoCapture:
+        capture = cv2.VideoCapture(str(self._path.resolve()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+        if not capture.isOpened():
+            capture.release()
+            raise FormatError(
+                f"{self._path}: not a video that FFmpeg can read",
+                "check that the file is complete (an MP4 that was cut off cannot be opened) and holds a video",
+            )
+        # A container can be in order and its pictures not: the first one decides here, before anybody counts on it.
+        if not capture.grab() or not capture.retrieve()[0]:
+            capture.release()
+            raise FormatError(f"{self._path}: no picture can be decoded", "record it again, or convert it with ffmpeg")
+        return capture
+
+    def close(self) -> None:
+        if self._capture is not None:
+            self._capture.release()
+            self._capture = None
+
+    def readings(self) -> Iterator[Frame | Silence]:
+        began = self._clock()
+        start = began if self._config.start is None else self._config.start
+        index, offset = 0, 0.0
+        while self._capture is not None:
+            position, wanted = -1.0, _Thinner(self._config)
+            while True:
+                position = self._media_time(position)
+                if wanted(index, position):
+                    played = offset + position
+                    yield from self._paced(began, played, start)
+                    image = _picture(self._capture)
+                    if image is not None:
+                        yield Frame(image, start + played * self._config.time_scale, position, index)
+                index += 1
+                if not self._capture.grab():
+                    break
+            if not self._config.loop:
+                return
+            # The media begins anew, and whoever follows people with it; the store's clock goes on.
+            offset += position + 1 / self.fps
+            self._capture.release()
+            self._capture = self._reopen()
+
+    def _media_time(self, before: float) -> float:
+        """Seconds of the grabbed picture: the container's time where it is sane, else one picture after the last."""
+        assert self._capture is not None
+        stamp = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+        latest = math.inf if self.duration is None else self.duration * 1.5 + 60
+        if math.isfinite(stamp) and before < stamp <= latest and stamp >= 0:
+            return stamp
+        return before + 1 / self.fps if before >= 0 else 0.0
+
+    def _paced(self, began: float, media: float, start: float) -> Iterator[Silence]:
+        """Wait until the picture is due, and say every second that nothing came yet."""
+        speed = self._config.speed
+        while speed is not None and (ahead := began + media / speed - self._clock()) > 0:
+            self._sleep(min(ahead, _SILENCE_AFTER))
+            if ahead > _SILENCE_AFTER:
+                seen = (self._clock() - began) * speed
+                yield Silence(start + min(seen, media) * self._config.time_scale)
+
+
+class _Thinner:
+    """Says which pictures are looked at."""
+
+    def __init__(self, config: CameraConfig) -> None:
+        self._every = config.every
+        self._period = 1 / config.max_fps if config.max_fps else 0.0
+        self._due = 0.0
+
+    def __call__(self, index: int, position: float) -> bool:
+        # A tenth of a period of slack: time stamps in whole milliseconds must not cost every second picture.
+        if index % self._every or position < self._due - self._period / 10:
+            return False
+        self._due = max(self._due + self._period, position)
+        return True
+
+
+class _Live:
+    duration: float | None = None
+
+    def __init__(self, config: CameraConfig, clock: Callable[[], float]) -> None:
+        self._config = config
+        self._clock = clock
+        self._news = threading.Condition()
+        self._newest: Frame | None = None
+        self._lost = False
+        self._stop = False
+        self._thread: threading.Thread | None = None
+        self.fps = _USUAL_FPS
+        self.dropped = 0
+
+    def open(self) -> None:
+        """Raises ``SourceError`` when nobody answers."""
+        device = self._config.device
+        if device is not None:
+            capture = cv2.VideoCapture(device)
+            fix = "check that the camera is plugged in and that this user may read it (group video)"
+        else:
+            timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC]
+            options = [*timeouts, _READ_TIMEOUT_MS, cv2.CAP_PROP_N_THREADS, 1]
+            capture = cv2.VideoCapture(self._config.secret_url(), cv2.CAP_FFMPEG, options)
+            fix = "check address, user and password in a player such as VLC, and that the camera is on"
+        if not capture.isOpened():
+            capture.release()
+            raise SourceError(f"camera {self._config.address} cannot be opened", fix)
+        self.fps = _sane_fps(capture)
+        self._lost = self._stop = False
+        self._thread = threading.Thread(target=self._read, args=(capture,), name="camera", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        with self._news:
+            self._stop = True
+        if self._thread is not None:
+            # The reader may stand in a network read; that ends by its own time limit.
+            self._thread.join(_READ_TIMEOUT_MS / 1000 + 1)
+            self._thread = None
+        self._newest = None
+
+    def _read(self, capture: cv2.VideoCapture) -> None:
+        wanted = _Thinner(self._config.model_copy(update={"every": 1}))
+        index, began = 0, time.monotonic()
+        try:
+            while not self._stop and capture.grab():
+                media = time.monotonic() - began
+                image = _picture(capture) if wanted(index, media) else None
+                if image is not None:
+                    self._publish(Frame(image, self._clock(), media, index))
+                index += 1
+        finally:
+            capture.release()
+            with self._news:
+                self._lost = True
+                self._news.notify()
+
+    def _publish(self, frame: Frame) -> None:
+        with self._news:
+            if self._newest is not None:
+                self.dropped += 1
+            self._newest = frame
+            self._news.notify()
+
+    def readings(self) -> Iterator[Frame | Silence]:
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._newest is not None or self._lost, _SILENCE_AFTER)
+                frame, self._newest = self._newest, None
+                lost = self._lost
+            if frame is not None:
+                yield frame
+            elif lost:
+                raise SourceError(
+                    f"camera {self._config.address} sends no more pictures",
+                    "check its power and network; it is opened again by itself",
+                )
+            else:
+                yield Silence(self._clock())
+
+
+def _picture(capture: cv2.VideoCapture) -> Image | None:
+    """The grabbed picture as BGR, or None where it cannot be decoded."""
+    decoded, image = capture.retrieve()
+    if not decoded or image is None or image.ndim != 3:
+        return None
+    return image.astype("uint8", copy=False)
+
+
+def _sane_fps(capture: cv2.VideoCapture) -> float:
+    fps = float(capture.get(cv2.CAP_PROP_FPS))
+    return fps if math.isfinite(fps) and 0.1 <= fps <= 240 else _USUAL_FPS
+
+
+def open_camera(config: CameraConfig) -> CameraSource:
+    """The source of one camera of the configuration; nothing is opened before it is entered."""
+    return CameraSource(config)
