@@ -118,10 +118,10 @@ class IngestConfig(_Section):
 
 
 class DatabaseConfig(_Section):
-    """The central database: SQLite in the data folder by default, or PostgreSQL."""
+    """The central database: SQLite by default, or PostgreSQL."""
 
-    url: str | None = Field(
-        default=None, description="postgresql+psycopg://user@host/name or sqlite:///file; never with a password"
+    url: str = Field(
+        default="sqlite:///yingke.db", description="or postgresql+psycopg://user@host/name; never with a password"
     )
     password_file: Path | None = Field(
         default=None, description="else the environment's YINGKE_DATABASE_PASSWORD, if set"
@@ -129,8 +129,6 @@ class DatabaseConfig(_Section):
 
     @model_validator(mode="after")
     def _checked(self) -> Self:
-        if self.url is None:
-            return self
         if not self.url.startswith(("sqlite:///", "postgresql+psycopg://")):
             raise ValueError("the database is sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME")
         try:
@@ -141,6 +139,16 @@ class DatabaseConfig(_Section):
             raise ValueError("the password does not belong here: use password_file or YINGKE_DATABASE_PASSWORD")
         return self
 
+    def resolved(self) -> str:
+        """The URL with its password. Raises ``SecretError``."""
+        if self.password_file is not None:
+            password: str | None = read_secret(self.password_file)
+        else:
+            password = os.environ.get("YINGKE_DATABASE_PASSWORD")
+        scheme, _, rest = self.url.partition("://")
+        user, at, place = rest.partition("@")
+        return f"{scheme}://{user}:{quote(password, safe='')}@{place}" if password and at else self.url
+
 
 class SyncConfig(_Section):
     """Everything of ``sync`` in one section of ``config.yaml``."""
@@ -150,19 +158,3 @@ class SyncConfig(_Section):
     relay: RelayConfig = RelayConfig()
     ingest: IngestConfig = IngestConfig()
     database: DatabaseConfig = DatabaseConfig()
-
-    def database_url(self, data: Path) -> str:
-        """The URL of the central database with its password; in the folder ``data`` by default.
-
-        Raises ``SecretError``.
-        """
-        url = self.database.url
-        if url is None:
-            return f"sqlite:///{(data / 'centre.db').absolute()}"
-        if self.database.password_file is not None:
-            password: str | None = read_secret(self.database.password_file)
-        else:
-            password = os.environ.get("YINGKE_DATABASE_PASSWORD")
-        scheme, _, rest = url.partition("://")
-        user, at, place = rest.partition("@")
-        return f"{scheme}://{user}:{quote(password, safe='')}@{place}" if password and at else url
