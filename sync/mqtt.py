@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -107,7 +107,8 @@ class MqttBroker:
         try:
             link.open()
             yield link
-            link.farewell()
+            with suppress(LinkLost):
+                link.farewell()
         finally:
             link.close()
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -12,7 +11,10 @@ import pytest
 
 from sync.broker import Broker, BrokerError, Mosquitto, NatsServer, find, free_port
 
-BROKERS: dict[str, type[NatsServer] | type[Mosquitto]] = {"nats": NatsServer, "mosquitto": Mosquitto}
+BROKERS: dict[str, Callable[[Path], NatsServer | Mosquitto]] = {
+    "nats": lambda data: NatsServer(data, ack_wait_seconds=1),
+    "mosquitto": Mosquitto,
+}
 POSTGRES_HOMES = ("/usr/lib/postgresql/17", "/usr/lib/postgresql/16", "/usr/lib/postgresql/15", "/usr/local", "/usr")
 
 
@@ -22,12 +24,12 @@ def make_broker(tmp_path: Path) -> Iterator[Callable[[str], Broker]]:
     running: list[Broker] = []
 
     def make(name: str) -> Broker:
-        kind = BROKERS[name]
+        broker: Broker = BROKERS[name](tmp_path / f"{name}-{len(running)}")
         try:
-            find(kind.name, "")
+            find({"nats": "nats-server"}.get(name, name), "")
         except BrokerError as error:
             pytest.skip(str(error))
-        broker = kind(tmp_path / f"{name}-{len(running)}").__enter__()
+        broker.__enter__()
         running.append(broker)
         return broker
 
@@ -101,9 +103,3 @@ def make_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[s
 def database(request: pytest.FixtureRequest, make_database: Callable[[str], str]) -> str:
     """The URL of an empty database: the test runs once on each kind."""
     return make_database(request.param)
-
-
-@pytest.fixture
-def python() -> list[str]:
-    """The interpreter with this checkout importable, for tests that start processes and kill them."""
-    return [sys.executable]

@@ -20,6 +20,7 @@ def rollups_of(engine: Engine) -> dict[str, Any]:
     states: dict[Any, Any] = {}
     for event in events:
         data = event.data
+        key: tuple[Any, ...]
         if event.type == "yingke.footfall.minute.v1":
             key = (event.storeid, millis(data.minute), event.sensor, data.place, event.bootid)
             value = (data.revision, event.id, data.entered, data.left, data.coverage)
