@@ -127,6 +127,12 @@ def payload(outbox: str, body: bytes) -> bytes:
     return b'{"outboxid":"' + outbox.encode() + b'",' + body[1:]
 
 
+def last_given(db: sqlite3.Connection) -> int:
+    """The highest number that SQLite's own counter gave to a row (AUTOINCREMENT); it has no checksum."""
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
+    return row[0] if row is not None and isinstance(row[0], int) else 0
+
+
 def lost_row(*, store: str, boot: UUID, seq: int, now: float) -> tuple[int, str, bytes, bytes]:
     """What stands at the place of a row that the disk lost, so that the centre knows and does not wait for it."""
     return encode(Event.new("outbox", now, LOST), store=store, boot=boot, outbox=boot, seq=seq)

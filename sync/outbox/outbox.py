@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 PRUNE_ROWS = 5000
 """Rows deleted per call of ``prune``: some 20 ms, so that ``put`` never waits long for it."""
+LOST_END = 10_000
+"""Rows missing at the end that are believed; a larger number is a bit flipped in SQLite's own counter."""
 ROW_OVERHEAD = 40
 """Bytes that a row costs in the file beyond its body (key, checksum, leaf, headers)."""
 
@@ -252,7 +254,8 @@ class Outbox:
             message = f"the outbox {self.path} belongs to store {state.store}, not {self.store}"
             raise OutboxError(message, "let its events drain under the old name, or name another file")
         row = db.execute("SELECT seq, leaf, body, checksum FROM event ORDER BY seq DESC LIMIT 1").fetchone()
-        if row is not None and not files.intact(row):
+        last = max(row[0] if row else 0, state.confirmed)
+        if (row is not None and not files.intact(row)) or 0 < files.last_given(db) - last < LOST_END:
             self.mend(state.floor - 1)
 
     def _make_room(self, db: sqlite3.Connection, state: State, last: int, rows: int, size: int) -> None:
@@ -330,30 +333,36 @@ class Outbox:
             self._reader = self._writer = None
 
 
+def _survey(db: sqlite3.Connection, after: int, most: int) -> tuple[list[tuple[object, ...]], list[int]]:
+    """The altered rows after ``after``, and the sequence numbers at which an intact row is missing.
+
+    Where the rows end is told by intact rows, by altered rows that stand where the next one would, and by the number
+    that SQLite gave last. More than ``most`` missing rows cannot be true: then only ``OutboxDamaged`` is.
+    """
+    bad: list[tuple[object, ...]] = []
+    missing: list[int] = []
+    expected, beyond = after + 1, []
+    for row in db.execute("SELECT seq, leaf, body, checksum FROM event WHERE seq > ? ORDER BY seq", (after,)):
+        if not files.intact(row):
+            bad.append(row)
+            beyond.append(row[0])
+            continue
+        if row[0] - expected > most:
+            raise OutboxDamaged("the outbox has a gap larger than itself", "yingke outbox salvage OLD NEW_FILE")
+        missing.extend(range(expected, row[0]))
+        expected, beyond = row[0] + 1, []
+    for seq in beyond:
+        if seq == expected:
+            missing.append(seq)
+            expected += 1
+    given = files.last_given(db)
+    if given - expected < LOST_END:
+        missing.extend(range(expected, given + 1))
+    return bad, missing
+
+
 def _bytes_used(db: sqlite3.Connection) -> int:
     (pages,) = db.execute("PRAGMA page_count").fetchone()
     (free,) = db.execute("PRAGMA freelist_count").fetchone()
     (size,) = db.execute("PRAGMA page_size").fetchone()
     return int((pages - free) * size)
-
-
-def _survey(db: sqlite3.Connection, after: int, most: int) -> tuple[list[tuple[object, ...]], list[int]]:
-    """The altered rows after ``after``, and the sequence numbers at which an intact row is missing.
-
-    An altered key can be anything; but rows are contiguous, so a row found beyond the last intact one was one of the
-    next. More than ``most`` missing rows cannot be true: then only ``OutboxDamaged`` is.
-    """
-    bad: list[tuple[object, ...]] = []
-    missing: list[int] = []
-    expected, beyond = after + 1, 0
-    for row in db.execute("SELECT seq, leaf, body, checksum FROM event WHERE seq > ? ORDER BY seq", (after,)):
-        if not files.intact(row):
-            bad.append(row)
-            beyond += 1
-            continue
-        if row[0] - expected > most:
-            raise OutboxDamaged("the outbox has a gap larger than itself", "yingke outbox salvage OLD NEW_FILE")
-        missing.extend(range(expected, row[0]))
-        expected, beyond = row[0] + 1, 0
-    missing.extend(range(expected, expected + beyond))
-    return bad, missing
