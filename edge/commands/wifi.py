@@ -87,9 +87,8 @@ def calibrate(
     if as_json:
         click.echo(learnt.model_dump_json())
         return
-    interval = learnt.burst_interval_s
     gate = "no gate" if learnt.rssi_gate_dbm is None else f"gate {learnt.rssi_gate_dbm} dBm"
-    click.echo(f"one burst per phone every {interval.median} s ({interval.p10} to {interval.p90}), {gate}; in {output}")
+    click.echo(f"one burst per phone every {learnt.burst_interval_s} s, {gate}; written to {output}")
 
 
 def _warn(recording: "Recording") -> None:

@@ -29,11 +29,15 @@ MAX_BURSTS = 50_000
 
 @dataclass(slots=True)
 class Burst:
-    """``start`` and ``end`` in epoch seconds, ``rssi_dbm`` the strongest frame's. ``device`` is its first pseudonym."""
+    """``start`` and ``end`` in epoch seconds, ``rssi_dbm`` the strongest frame's.
+
+    ``device`` and ``kind`` are the pseudonyms of its first frame's address and fingerprint.
+    """
 
     start: float
     end: float
     device: bytes
+    kind: bytes
     randomised: bool
     rssi_dbm: int | None
     sequence: int
@@ -69,7 +73,14 @@ class Slice:
                     self.overflowed = True
                     return
                 burst = Burst(
-                    probe.time, probe.time, probe.device, probe.randomised, probe.rssi_dbm, probe.sequence, frames=0
+                    start=probe.time,
+                    end=probe.time,
+                    device=probe.device,
+                    kind=probe.fingerprint,
+                    randomised=probe.randomised,
+                    rssi_dbm=probe.rssi_dbm,
+                    sequence=probe.sequence,
+                    frames=0,
                 )
                 self.bursts.append(burst)
             self._of_device[probe.device] = burst

@@ -53,7 +53,7 @@ def learn(recording: Recording, seconds: float, truth: Sequence[Sequence["Counte
     """A calibration from the windows that are both wholly recorded and wholly counted."""
     pairs = []
     for window in _windows(recording, seconds):
-        numbers = [mean for each in truth if (mean := _mean_people(each, window.start, seconds)) is not None]
+        numbers = [mean for each in truth if (mean := mean_people(each, window.start, seconds)) is not None]
         if numbers and not window.overflowed and _observed(recording.spans, window.start, seconds) > 0.99 * seconds:
             pairs.append((window, numbers[0]))
     return calibrate(pairs, name[:500], datetime.now(UTC).date())
@@ -123,7 +123,7 @@ def read_truth(path: Path, zone: str) -> list[Counted]:
     return sorted(counted, key=lambda each: each.time)
 
 
-def _mean_people(counted: Sequence[Counted], start: float, seconds: float) -> float | None:
+def mean_people(counted: Sequence[Counted], start: float, seconds: float) -> float | None:
     """Mean number of people over a window, or ``None`` when the counts do not reach over all of it."""
     if not counted or counted[0].time > start or counted[-1].time < start + seconds:
         return None
