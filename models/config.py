@@ -42,6 +42,8 @@ class TrackerConfig(BaseModel):
     """Change of speed that is allowed for, in body heights per second."""
     stride_new: Annotated[float, Field(ge=0, le=5)] = 0.5
     """The same while the speed is not known yet."""
+    run: Annotated[float, Field(ge=0, le=10)] = 2.5
+    """Body heights per second at which a new track may move: a run of 4 m/s."""
     least_overlap: Share = 0.25
     sure_after: Annotated[int, Field(ge=1)] = 3
     """Detections from which a track counts as a person."""

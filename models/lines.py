@@ -100,7 +100,7 @@ class LineCounter:
     across the line. Until then it does not count, and then it does not count again before the person is clearly back.
     """
 
-    def __init__(self, line: Line, *, hysteresis: float = 0.1, least_detections: int = 3) -> None:
+    def __init__(self, line: Line, *, hysteresis: float = 0.2, least_detections: int = 3) -> None:
         self.line = line
         self._hysteresis = hysteresis
         self._least = least_detections

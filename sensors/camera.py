@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
-# The libraries print every damaged packet to stderr; what matters is said by exceptions and by coverage.
-os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-
 import cv2
 
 from sensors.camera_config import CameraConfig
 from sensors.errors import FormatError, SourceError
 from sensors.readings import Frame, Image, Silence
+
+# The libraries print every damaged packet to stderr; what matters is said by exceptions and by coverage.
+# FFmpeg's level (-8 is quiet) is read at the first opening, and only from the environment.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 _OPEN_TIMEOUT_MS = 10_000
 _READ_TIMEOUT_MS = 5_000

@@ -87,9 +87,9 @@ def detected(pictures: Sequence[Boxes], noise: Noise, seed: int) -> Iterator[Det
             scores.append(np.clip(rng.normal(0.75 - 0.6 * covered, 0.15), 0.06, 0.95))
         for _ in range(rng.poisson(noise.ghosts)):
             corner, height = rng.uniform(0, 0.8, 2), rng.uniform(0.1, 0.2)
-            boxes.append(np.concatenate([corner, corner + [height * 0.3, height]]))
+            boxes.append(np.concatenate([corner, corner + np.array([height * 0.3, height])]))
             scores.append(rng.uniform(0.1, 0.4))
-        order = np.argsort(-np.array(scores)) if scores else []
+        order = np.argsort(-np.array(scores))
         yield (
             Detections(
                 np.clip(np.array(boxes)[order], 0, 1).astype(np.float32), np.array(scores)[order].astype(np.float32)

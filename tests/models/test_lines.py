@@ -1,0 +1,146 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.detector import Detections
+from models.lines import Anchor, Crossing, Line
+from tests.models.crowd import counted
+
+HEIGHT, WIDTH = 0.25, 0.1
+MIDDLE = Line("door", (0.5, 0.1), (0.5, 0.95))
+
+
+def walk(points: list[tuple[float, float]], fps: float, line: Line = MIDDLE) -> list[Crossing]:
+    """One person whose box has these centres."""
+    found = []
+    for x, y in points:
+        box = np.array([[x - WIDTH / 2, y - HEIGHT / 2, x + WIDTH / 2, y + HEIGHT / 2]], np.float32)
+        inside = 0 < x < 1 and 0 < y < 1
+        found.append(Detections(box.clip(0, 1), np.array([0.8], np.float32)) if inside else Detections.none())
+    return counted(found, [line], fps)
+
+
+def straight(start: float, end: float, speed: float, fps: float, phase: float = 0.0) -> list[tuple[float, float]]:
+    """Centres on a level path; ``speed`` in body heights per second."""
+    step = speed * HEIGHT / fps
+    count = int(abs(end - start) / step)
+    sign = 1 if end > start else -1
+    return [(start + sign * step * (i + phase), 0.5) for i in range(count + 1)]
+
+
+SPEEDS = st.floats(0.2, 2.0)
+"""Body heights per second: 0.3 to 3.4 m/s, from a stroll with a pram to a run."""
+RATES = st.floats(5, 30)
+
+
+@settings(max_examples=80, deadline=None)
+@given(speed=SPEEDS, fps=RATES, phase=st.floats(0, 1), rightwards=st.booleans())
+def test_a_straight_walk_across_counts_exactly_once(speed: float, fps: float, phase: float, rightwards: bool) -> None:
+    ends = (0.1, 0.9) if rightwards else (0.9, 0.1)
+    crossings = walk(straight(*ends, speed, fps, phase), fps)
+    assert [crossing.direction for crossing in crossings] == ["positive" if rightwards else "negative"]
+    assert (crossings[0].movement[0] > 0) == rightwards
+    passed = (0.4 / (speed * HEIGHT)) - phase / fps
+    assert crossings[0].time == pytest.approx(passed, abs=1.5 / fps)
+
+
+@settings(max_examples=40, deadline=None)
+@given(speed=SPEEDS, fps=RATES)
+def test_a_walk_there_and_back_counts_once_in_each_direction(speed: float, fps: float) -> None:
+    there = straight(0.2, 0.8, speed, fps)
+    crossings = walk(there + there[::-1], fps)
+    assert [crossing.direction for crossing in crossings] == ["positive", "negative"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(speed=SPEEDS, fps=RATES, turn=st.floats(0.15, 0.49))
+def test_a_walk_that_stays_on_one_side_is_never_counted(speed: float, fps: float, turn: float) -> None:
+    there = straight(0.1, turn, speed, fps)
+    assert walk(there + there[::-1], fps) == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(speed=SPEEDS, fps=RATES, phase=st.floats(0, 1))
+def test_a_mirrored_walk_gives_mirrored_counts(speed: float, fps: float, phase: float) -> None:
+    points = straight(0.1, 0.9, speed, fps, phase)
+    slanted = [(x, 0.3 + 0.4 * x) for x, _ in points]
+    line, mirror = Line("a", (0.4, 0.1), (0.6, 0.9)), Line("a", (0.6, 0.1), (0.4, 0.9))
+    plain = walk(slanted, fps, line)
+    mirrored = walk([(1 - x, y) for x, y in slanted], fps, mirror)
+    assert [c.direction for c in plain] == ["positive"]
+    assert [c.direction for c in mirrored] == ["negative"]
+    assert mirrored[0].movement[0] == pytest.approx(-plain[0].movement[0], abs=1e-5)
+    assert mirrored[0].movement[1] == pytest.approx(plain[0].movement[1], abs=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), offset=st.floats(-0.01, 0.01), fps=RATES)
+def test_somebody_who_loiters_on_the_line_counts_at_most_once(seed: int, offset: float, fps: float) -> None:
+    # Detection noise of 4 % of the box, for a minute: several times a clip's jitter of a standing person.
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(0, 0.04 * WIDTH, int(60 * fps))
+    assert len(walk([(0.5 + offset + dx, 0.5) for dx in noise], fps)) <= 1
+
+
+@pytest.mark.parametrize("anchor", ["centre", "foot"])
+def test_only_what_passes_between_the_ends_counts(anchor: Anchor) -> None:
+    short = Line("door", (0.5, 0.3), (0.5, 0.45), anchor)
+    level = 0.4 if anchor == "centre" else 0.4 - HEIGHT / 2
+    inside = [(x, level) for x, _ in straight(0.1, 0.9, 0.8, 10)]
+    assert len(walk(inside, 10, short)) == 1
+    assert walk([(x, y + 0.2) for x, y in inside], 10, short) == []
+
+
+def test_walking_around_the_end_and_back_through_counts_the_way_back_only() -> None:
+    line = Line("door", (0.5, 0.4), (0.5, 0.9))
+    around = [(0.3 + 0.01 * i, 0.3) for i in range(40)] + [(0.7, 0.3 + 0.01 * i) for i in range(30)]
+    back = [(0.7 - 0.01 * i, 0.6) for i in range(40)]
+    assert [crossing.direction for crossing in walk(around + back, 10, line)] == ["negative"]
+
+
+def test_somebody_unseen_while_crossing_is_counted_when_seen_again() -> None:
+    points = straight(0.2, 0.8, 0.8, 10)
+    hidden = [(x, y) if abs(x - 0.5) > 0.08 else (-1.0, -1.0) for x, y in points]
+    assert len(walk(hidden, 10)) == 1
+
+
+def test_somebody_who_comes_in_beyond_a_line_at_the_border_counts() -> None:
+    line = Line("edge", (0.02, 0.1), (0.02, 0.95))
+    assert [(c.direction, c.rule) for c in walk(straight(-0.2, 0.6, 0.8, 10), 10, line)] == [
+        ("positive", "from_border")
+    ]
+
+
+def test_a_flicker_of_two_pictures_is_not_counted() -> None:
+    assert walk([(0.46, 0.5), (0.54, 0.5)], 10) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "towards"),
+    [
+        (Line("a", (0.7, 0.2), (0.7, 0.8)), "right"),
+        (Line("a", (0.7, 0.8), (0.7, 0.2)), "left"),
+        (Line("a", (0.2, 0.5), (0.8, 0.5)), "up"),
+        (Line("a", (0.8, 0.5), (0.2, 0.5)), "down"),
+    ],
+)
+def test_the_positive_direction_has_a_word(line: Line, towards: str) -> None:
+    assert line.towards("positive") == towards
+    opposite = {"right": "left", "left": "right", "up": "down", "down": "up"}[towards]
+    assert line.towards("negative") == opposite
+
+
+@given(angle=st.floats(0, 2 * math.pi))
+def test_the_positive_side_is_on_the_left_of_the_way_from_start_to_end(angle: float) -> None:
+    # In the picture y points down: left of (dx, dy) is (dy, -dx).
+    dx, dy = math.cos(angle), math.sin(angle)
+    line = Line("a", (0.5, 0.5), (0.5 + 0.3 * dx, 0.5 + 0.3 * dy))
+    assert line.side((0.5 + 0.1 * dy, 0.5 - 0.1 * dx)) > 0
+
+
+def test_a_line_without_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="no length"):
+        Line("a", (0.5, 0.5), (0.5, 0.5))
