@@ -68,7 +68,7 @@ def check(path: Path) -> None:
 
     edge = load(path, EdgeFile)
     load(path, CentreFile)
-    click.echo(f"{path}: good: store {edge.store.id}, {edge.sensors.count()} sensors")
+    click.echo(f"{path}: good: store {edge.store.id}, {len(edge.sensors.names())} sensors")
 
 
 @config.command()

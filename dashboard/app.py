@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
@@ -11,7 +11,9 @@ from fastapi.staticfiles import StaticFiles
 
 from dashboard.changes import Changes
 from dashboard.day import Minute, bounds, day_view, local_date
+from dashboard.documents import event_document, state_document, window_document
 from sync.clock import Now
+from sync.events import FootfallMinute, Health
 from sync.settings import StoreConfig
 
 STATIC = Path(__file__).parent / "static"
@@ -27,13 +29,13 @@ HEADERS = {
 
 
 class Reader(Protocol):
-    """What the pages read of the central store; times are epoch seconds."""
+    """What the pages read of the central store (``sync.store.CentralStore``); times are epoch seconds."""
 
     def footfall_minutes(self, store: str, start: float, end: float) -> Sequence[Minute]: ...
 
     def places(self, store: str, start: float, end: float) -> Sequence[str]: ...
 
-    def latest_events(self, store: str, limit: int) -> Sequence[dict[str, Any]]: ...
+    def latest_events(self, store: str, limit: int, without: Sequence[str] = ()) -> Sequence[dict[str, Any]]: ...
 
     def sensor_states(self, store: str) -> Sequence[dict[str, Any]]: ...
 
@@ -85,14 +87,19 @@ def create_app(
         )
         return view | {
             "tryons": reader.tryon_count(store, start, end),
-            "devices": reader.latest_devices(store, start, min(end, moment + 1)),
-            "sensors": list(reader.sensor_states(store)),
+            "devices": window_document(reader.latest_devices(store, start, min(end, moment + 1))),
+            "sensors": [state_document(row) for row in reader.sensor_states(store)],
         }
 
     @app.get("/api/v1/stores/{store}/events")
-    def events(store: str, limit: Annotated[int, Query(ge=1, le=500)] = EVENTS_SHOWN) -> dict[str, Any]:
-        """The last events, newest first."""
-        return {"events": list(reader.latest_events(chosen(store).id, limit))}
+    def events(
+        store: str,
+        limit: Annotated[int, Query(ge=1, le=500)] = EVENTS_SHOWN,
+        kind: Literal["all", "happening"] = "all",
+    ) -> dict[str, Any]:
+        """The last events, newest first; ``happening`` leaves out the every-minute ones: totals and heartbeats."""
+        without = () if kind == "all" else (FootfallMinute.TYPE, Health.TYPE)
+        return {"events": [event_document(row) for row in reader.latest_events(chosen(store).id, limit, without)]}
 
     @app.get("/api/v1/changes")
     async def stream(request: Request) -> StreamingResponse:

@@ -3,12 +3,15 @@
 import logging
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
 
 from dashboard.config import CentreFile, DashboardConfig
 from sync.errors import SyncError
+
+log = logging.getLogger("yingke.centre")
 
 
 @click.command()
@@ -24,30 +27,30 @@ def centre(path: Path) -> None:
 def run(config: CentreFile) -> None:
     """Serve until SIGTERM or Ctrl-C. Raises ``SyncError`` when the port or the database cannot be had."""
     import uvicorn
-    from sync.ingest import run_ingest
-    from sync.store.store import CentralStore
 
     from dashboard.app import create_app
-    from dashboard.reader import StoreReader
     from sync.clock import clock
+    from sync.ingest import Ingest
+    from sync.parent import follow_parent
+    from sync.store.store import CentralStore
 
-    now = clock(config.clock)
+    follow_parent()
     stop = threading.Event()
     listener = bind(config.dashboard)
-    with listener, CentralStore(config.sync.database_url(config.data)) as store:
-        ingest = threading.Thread(target=run_ingest, args=(store, config.sync, stop), name="ingest")
-        ingest.start()
-        try:
-            app = create_app(
-                StoreReader(store), config.all_stores, now, config.dashboard.notes, config.clock is not None
-            )
-            server = uvicorn.Server(
-                uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
-            )
-            server.run(sockets=[listener])
-        finally:
-            stop.set()
-            ingest.join()
+    with listener, CentralStore(config.sync.database.resolved(), config.sync.ingest) as store:
+        notes, simulated = config.dashboard.notes, config.clock is not None
+        app = create_app(store, config.all_stores, clock(config.clock), notes, simulated)
+        # The pages' watchers never end by themselves: they are cut off after a second.
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
+        with ThreadPoolExecutor(1, "ingest") as pool:
+            ingest = pool.submit(Ingest(store, config.sync).run, stop)
+            ingest.add_done_callback(lambda _: setattr(server, "should_exit", True))
+            try:
+                log.info("pages on http://%s:%d/", config.dashboard.host, listener.getsockname()[1])
+                server.run(sockets=[listener])
+            finally:
+                stop.set()
+        ingest.result()
 
 
 def bind(config: DashboardConfig) -> socket.socket:

@@ -1,6 +1,5 @@
 """What the central process reads of ``config.yaml``."""
 
-from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -37,7 +36,6 @@ class CentreFile(BaseModel):
     sync: SyncConfig = SyncConfig()
     dashboard: DashboardConfig = DashboardConfig()
     clock: SimulatedClock | None = None
-    data: Path = Path(".yingke")
     sensors: Any = None
     models: Any = None
     edge: Any = None

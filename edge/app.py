@@ -2,102 +2,106 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from typing import Any
 
 from edge.config import EdgeFile
 from edge.processing import Processor
+from edge.processors.devices import DevicesProcessor
+from edge.processors.footfall import FootfallProcessor
+from edge.processors.tryons import TryOnProcessor
 from edge.runtime import Heartbeat, SensorLoop
-from sensors.readings import Source
-from sync.clock import Now, clock
+from models.detector import open_detector
+from sensors.camera import CameraSource
+from sensors.readings import ProbeRequest, Source
+from sensors.rfid.config import open_rfid
+from sensors.wifi.source import CaptureSource, PipeSource, open_wifi
+from sync.clock import Now, clock, sleeper
 from sync.outbox import Outbox
 from sync.relay import Relay
 
 log = logging.getLogger("yingke.edge")
 
+Part = tuple[str, Callable[[], Source[Any]], Processor[Any]]
+
 
 def build_loops(config: EdgeFile, outbox: Outbox, now: Now) -> list[SensorLoop]:
     """One loop for each sensor of the configuration. Raises a typed error when a model or a setting is missing."""
     loops = []
-    for name, open_source, processor in [*_cameras(config), *_wifi(config, now), *_rfid(config, now)]:
+    for name, open_source, processor in [*_cameras(config, now), *_wifi(config, now), *_rfid(config, now)]:
         stale = config.edge.stale_seconds if name in config.edge.counting else None
         loops.append(SensorLoop(name, open_source, processor, outbox, now, stale_after=stale))
     return loops
 
 
-Part = tuple[str, Callable[[], Source[Any]], Processor[Any]]
+def _cameras(config: EdgeFile, now: Now) -> list[Part]:
+    parts: list[Part] = []
+    sleep = sleeper(config.clock)
+    for camera in config.sensors.cameras:
+        # A detector, and with it an inference thread, for each camera.
+        processor = FootfallProcessor(camera.name, config.edge.counting[camera.name], open_detector(config.models))
+        parts.append((camera.name, partial(CameraSource, camera, clock=now, sleep=sleep), processor))
+    return parts
 
 
-def _cameras(config: EdgeFile) -> Sequence[Part]:
-    from edge.processors.footfall import FootfallProcessor
-    from models.detector import open_detector
-    from sensors.camera import open_camera
-
-    return [
-        (
-            camera.name,
-            lambda camera=camera: open_camera(camera),
-            FootfallProcessor(camera.name, config.edge.counting[camera.name], open_detector(config.models)),
-        )
-        for camera in config.sensors.cameras
-        if camera.name in config.edge.counting
-    ]
+def _wifi(config: EdgeFile, now: Now) -> list[Part]:
+    parts: list[Part] = []
+    for wifi in config.sensors.wifi:
+        opened = Opened(partial(open_wifi, wifi, now))
+        processor = DevicesProcessor(wifi.name, config.edge.devices[wifi.name], opened.malformed)
+        parts.append((wifi.name, opened, processor))
+    return parts
 
 
-def _wifi(config: EdgeFile, now: Now) -> Sequence[Part]:
-    from edge.processors.devices import DevicesProcessor
-    from sensors.wifi.source import open_wifi
-
-    return [
-        (
-            wifi.name,
-            lambda wifi=wifi: open_wifi(wifi),
-            DevicesProcessor(wifi.name, config.edge.devices[wifi.name]),
-        )
-        for wifi in config.sensors.wifi
-        if wifi.name in config.edge.devices
-    ]
+def _rfid(config: EdgeFile, now: Now) -> list[Part]:
+    parts: list[Part] = []
+    for rfid in config.sensors.rfid:
+        processor = TryOnProcessor(rfid.name, config.edge.tryons[rfid.name])
+        parts.append((rfid.name, partial(open_rfid, rfid, now), processor))
+    return parts
 
 
-def _rfid(config: EdgeFile, now: Now) -> Sequence[Part]:
-    from edge.processors.tryons import TryOnProcessor
-    from sensors.rfid.config import open_rfid
+class Opened:
+    """Opens a Wi-Fi source, and tells how many damaged frames all that it opened have seen."""
 
-    return [
-        (
-            rfid.name,
-            lambda rfid=rfid: open_rfid(rfid, now),
-            TryOnProcessor(rfid.name, config.edge.tryons[rfid.name]),
-        )
-        for rfid in config.sensors.rfid
-        if rfid.name in config.edge.tryons
-    ]
+    def __init__(self, open_source: Callable[[], CaptureSource | PipeSource]) -> None:
+        self._open = open_source
+        self._before = 0
+        self._current: CaptureSource | PipeSource | None = None
+
+    def __call__(self) -> Source[ProbeRequest]:
+        self._before = self.malformed()
+        self._current = self._open()
+        return self._current
+
+    def malformed(self) -> int:
+        """Since the start of this process."""
+        return self._before + (self._current.malformed if self._current else 0)
 
 
 def run(config: EdgeFile, stop: threading.Event) -> None:
-    """Run the box until ``stop`` is set. What the loops still hold then is in the outbox when this returns."""
+    """Run the box until ``stop`` is set. What the loops still hold then is in the outbox when this returns.
+
+    Raises ``OutboxError`` when the outbox cannot be used (any more).
+    """
     now = clock(config.clock)
-    with ExitStack() as stack:
-        outbox = stack.enter_context(
-            Outbox(config.edge.data / "outbox.db", config.store.id, config.sync.outbox, now=now)
-        )
+    config.edge.data.mkdir(parents=True, exist_ok=True)
+    with Outbox(config.edge.data / "outbox.db", config.store.id, config.sync.outbox, now) as outbox:
         loops = build_loops(config, outbox, now)
         heartbeat = Heartbeat([loop.status for loop in loops], outbox, now, config.edge.heartbeat_seconds)
-        relay = Relay(outbox, config.store.id, config.sync)
+        relay = Relay(outbox, config.sync)
+        log.info("store %s: %d sensors, outbox %s", config.store.id, len(loops), outbox.path)
         ending = threading.Event()
-        sensing = [threading.Thread(target=loop.run, args=(stop,), name=loop.status.sensor) for loop in loops]
-        # The relay and the heartbeat end after the sensors, so that the last events still have a chance to go out now.
-        others = [
-            threading.Thread(target=relay.run, args=(ending,), name="relay"),
-            threading.Thread(target=heartbeat.run, args=(ending,), name="heartbeat"),
-        ]
-        for thread in (*others, *sensing):
-            thread.start()
-        log.info("store %s: %d sensors, outbox %s", config.store.id, len(loops), config.edge.data / "outbox.db")
-        stop.wait()
-        for thread in sensing:
-            thread.join()
-        ending.set()
-        for thread in others:
-            thread.join()
+        with ThreadPoolExecutor(len(loops) + 2, "edge") as pool:
+            others = [pool.submit(relay.run, ending), pool.submit(heartbeat.run, ending)]
+            sensing = [pool.submit(loop.run, stop) for loop in loops]
+            for future in (*others, *sensing):
+                future.add_done_callback(lambda done: stop.set() if done.exception() else None)
+            stop.wait()
+            # The relay and the heartbeat end after the sensors: the last events still have a chance to go out now.
+            wait(sensing)
+            ending.set()
+        for future in (*others, *sensing):
+            future.result()

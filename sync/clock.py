@@ -33,6 +33,16 @@ class SimulatedClock(BaseModel):
         return min(self.end, self.start + max(0.0, wall - self.began) * self.speed)
 
 
+Sleep = Callable[[float], None]
+
+
+def sleeper(simulated: SimulatedClock | None = None) -> Sleep:
+    """Waits for so many seconds of the process's clock."""
+    if simulated is None:
+        return time.sleep
+    return lambda seconds: time.sleep(seconds / simulated.speed)
+
+
 def clock(simulated: SimulatedClock | None = None) -> Now:
     """The clock of a process."""
     if simulated is None:

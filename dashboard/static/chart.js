@@ -1,6 +1,6 @@
 // Visits by hour as an SVG picture: bars for what was observed, hatching for what was not.
 const NS = "http://www.w3.org/2000/svg";
-const WIDTH = 1200, HEIGHT = 320, BOTTOM = 36, TOP = 28;
+const HEIGHT = 320, BOTTOM = 36, TOP = 28;
 
 function element(name, attributes, text) {
   const node = document.createElementNS(NS, name);
@@ -20,6 +20,8 @@ function patterns() {
 }
 
 export function draw(holder, hours, words) {
+  // One unit is one pixel, so that text has its size on a phone too.
+  const WIDTH = Math.max(300, holder.clientWidth);
   const svg = element("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
   svg.append(patterns());
   const most = Math.max(4, ...hours.map((hour) => hour.entered ?? 0));

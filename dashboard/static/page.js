@@ -20,7 +20,7 @@ async function refresh() {
     const store = encodeURIComponent(query.get("store") ?? chain.stores[0].id);
     const date = query.get("date") ? `?date=${encodeURIComponent(query.get("date"))}` : "";
     [day, { events }] = await Promise.all([
-      read(`/api/v1/stores/${store}/day${date}`), read(`/api/v1/stores/${store}/events?limit=30`)]);
+      read(`/api/v1/stores/${store}/day${date}`), read(`/api/v1/stores/${store}/events?limit=30&kind=happening`)]);
     connected = true;
   } catch (error) {
     connected = false;
@@ -76,7 +76,7 @@ function showDevices(words) {
 }
 
 function showLists(words) {
-  const told = events.filter((event) => event.type !== "footfall.minute").map((event) => {
+  const told = events.map((event) => {
     const kind = event.type.split(".")[0];
     const text = words.event[kind]?.(event.data, event.sensor, words) ?? event.type;
     return row(local(event.time, true), text, event.sensor);
@@ -95,6 +95,8 @@ byId("language").addEventListener("click", () => {
   localStorage.setItem("lang", language);
   show();
 });
+
+window.addEventListener("resize", () => day && draw(byId("chart"), day.hours, WORDS[language]));
 
 let pending = false;
 function soon() {

@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+import sys
 import threading
 import time
 import urllib.error
@@ -99,7 +100,7 @@ def _wait_until_up(address: str, children: Any, stop: threading.Event) -> None:
 
 def _follow(address: str, children: Any, stop: threading.Event, seconds: float | None) -> None:
     """Tell how the day goes: on a terminal a line that is rewritten, else one every ten seconds."""
-    terminal = click.get_text_stream("stdout").isatty()
+    terminal = sys.stdout.isatty()
     deadline = None if seconds is None else time.monotonic() + seconds
     while not stop.wait(1.0 if terminal else 10.0 if deadline is None else 2.0):
         children.check()

@@ -104,10 +104,12 @@ class Queries:
         with reading(self._engine) as connection:
             return list(connection.scalars(query.order_by(table.c.place)))
 
-    def latest_events(self, store: str, limit: int) -> list[Document]:
-        """The events that came in last, newest first."""
+    def latest_events(self, store: str, limit: int, without: Sequence[str] = ()) -> list[Document]:
+        """The events that came in last, newest first; those of the types in ``without`` are left out."""
         table = tables.event
         query = select(table).where(table.c.store == store).order_by(table.c.position.desc()).limit(limit)
+        if without:
+            query = query.where(table.c.type.not_in(without))
         with reading(self._engine) as connection:
             return [_document(row) for row in connection.execute(query)]
 

@@ -1,0 +1,38 @@
+"""Section ``sensors`` of ``config.yaml``: every source of one store's box."""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sensors.camera_config import CameraConfig
+from sensors.rfid.config import RfidConfig
+from sensors.wifi.config import WifiConfig
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
+
+
+class NamedCamera(CameraConfig):
+    """A camera with the name that its events carry."""
+
+    name: Name
+
+
+class SensorsConfig(BaseModel):
+    """The sources, each with a name of its own within the store."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    cameras: tuple[NamedCamera, ...] = ()
+    wifi: tuple[WifiConfig, ...] = ()
+    rfid: tuple[RfidConfig, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_name_once(self) -> Self:
+        names = self.names()
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two sensors are called {', '.join(twice)}")
+        return self
+
+    def names(self) -> list[str]:
+        """Of all sensors: cameras first, then Wi-Fi, then RFID."""
+        return [sensor.name for group in (self.cameras, self.wifi, self.rfid) for sensor in group]

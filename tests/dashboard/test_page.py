@@ -1,0 +1,100 @@
+"""The page in a real browser: what a manager would read there."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from sync.store.store import CentralStore
+from tests.dashboard.serving import OPENS, Feed, served
+
+NOW = OPENS + 2.5 * 3600
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1440,1000",
+    "--lang=en-US",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    program, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+    if program is None or driver is None:
+        pytest.skip("needs Chromium and its driver (apt-get install chromium chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    opened = webdriver.Chrome(options=options, service=Service(driver))
+    yield opened
+    opened.quit()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[CentralStore]:
+    with CentralStore(f"sqlite:///{tmp_path / 'centre.db'}") as opened:
+        yield opened
+
+
+def text(browser: webdriver.Chrome, name: str) -> str:
+    return browser.find_element(By.ID, name).text
+
+
+def wait_for(browser: webdriver.Chrome, name: str, value: str) -> None:
+    WebDriverWait(browser, 15).until(lambda seen: text(seen, name) == value, f"{name} never became {value}")
+
+
+def test_the_page_shows_the_day_its_gap_and_new_visits_as_they_come(
+    browser: webdriver.Chrome, store: CentralStore
+) -> None:
+    feed = Feed(store)
+    feed.a_morning()
+    with served(store, NOW) as address:
+        browser.get(f"{address}?lang=en")
+        wait_for(browser, "visits", "120")
+        assert text(browser, "coverage") == "60 %"
+        assert text(browser, "tryons") == "1"
+        assert len(browser.find_elements(By.CSS_SELECTOR, "#chart rect.gap")) == 1
+        assert [node.text for node in browser.find_elements(By.CSS_SELECTOR, "#chart text.count")] == ["60", "60"]
+        assert "One person came in at door" in text(browser, "events")
+        assert "fitting: lost" in text(browser, "sensors")
+        feed.minutes(OPENS + 60 * 145, 1, entered=5)
+        wait_for(browser, "visits", "123")
+        log = browser.execute_script("return performance.getEntriesByType('resource').map(r => r.responseStatus)")
+        assert set(log) <= {0, 200}
+
+
+def test_the_page_speaks_chinese(browser: webdriver.Chrome, store: CentralStore) -> None:
+    Feed(store).a_morning()
+    with served(store, NOW, notes=("演示 demonstration",)) as address:
+        browser.get(f"{address}?lang=zh")
+        wait_for(browser, "visits", "120")
+        body = browser.find_element(By.TAG_NAME, "body").text
+        assert "今日进店" in body
+        assert "缺失：没有观测" in body
+        assert "演示 demonstration" in body
+        browser.find_element(By.ID, "language").click()
+        assert "Visits today" in browser.find_element(By.TAG_NAME, "body").text
+
+
+def test_a_store_without_any_event_says_unknown_and_what_will_appear(
+    browser: webdriver.Chrome, store: CentralStore
+) -> None:
+    with served(store, NOW) as address:
+        browser.get(f"{address}?lang=en")
+        wait_for(browser, "visits", "?")
+        assert "Events appear here" in text(browser, "events")
+        assert len(browser.find_elements(By.CSS_SELECTOR, "#chart rect.gap")) == 3
+
+
+def test_a_page_that_lost_the_centre_says_so(browser: webdriver.Chrome, store: CentralStore) -> None:
+    with served(store, NOW) as address:
+        browser.get(f"{address}?lang=en")
+        wait_for(browser, "line", "live")
+    wait_for(browser, "line", "no connection to the centre: figures may be old")
