@@ -52,7 +52,7 @@ def create_app(
     """The application over one reader; ``stores`` are the stores it may show, the first is the default."""
     app = FastAPI(title="Yingke", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     known = {store.id: store for store in stores}
-    changes = Changes(reader.last_cursor)
+    changes = app.state.changes = Changes(reader.last_cursor)
 
     def chosen(store: str) -> StoreConfig:
         if store not in known:

@@ -19,6 +19,11 @@ class Changes:
         self._looked = float("-inf")
         self._cursor = -1
         self._lock = asyncio.Lock()
+        self._closed = False
+
+    def close(self) -> None:
+        """Lets every watcher end within one interval."""
+        self._closed = True
 
     async def _look(self) -> int:
         loop = asyncio.get_running_loop()
@@ -29,9 +34,9 @@ class Changes:
             return self._cursor
 
     async def watch(self) -> AsyncIterator[int | None]:
-        """Runs until the watcher goes away."""
+        """Runs until the watcher goes away, or ``close``."""
         seen, quiet_since = -1, asyncio.get_running_loop().time()
-        while True:
+        while not self._closed:
             cursor = await self._look()
             now = asyncio.get_running_loop().time()
             if cursor != seen:

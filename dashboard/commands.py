@@ -1,15 +1,13 @@
 """``yingke centre``: the composition root of the central process."""
 
 import logging
-import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
 
-from dashboard.config import CentreFile, DashboardConfig
-from sync.errors import SyncError
+from dashboard.config import CentreFile
 
 log = logging.getLogger("yingke.centre")
 
@@ -26,9 +24,8 @@ def centre(path: Path) -> None:
 
 def run(config: CentreFile) -> None:
     """Serve until SIGTERM or Ctrl-C. Raises ``SyncError`` when the port or the database cannot be had."""
-    import uvicorn
-
     from dashboard.app import create_app
+    from dashboard.server import PageServer, bind
     from sync.clock import clock
     from sync.ingest import Ingest
     from sync.parent import follow_parent
@@ -40,8 +37,7 @@ def run(config: CentreFile) -> None:
     with listener, CentralStore(config.sync.database.resolved(), config.sync.ingest) as store:
         notes, simulated = config.dashboard.notes, config.clock is not None
         app = create_app(store, config.all_stores, clock(config.clock), notes, simulated)
-        # The pages' watchers never end by themselves: they are cut off after a second.
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
+        server = PageServer(app)
         with ThreadPoolExecutor(1, "ingest") as pool:
             ingest = pool.submit(Ingest(store, config.sync).run, stop)
             ingest.add_done_callback(lambda _: setattr(server, "should_exit", True))
@@ -51,19 +47,3 @@ def run(config: CentreFile) -> None:
             finally:
                 stop.set()
         ingest.result()
-
-
-def bind(config: DashboardConfig) -> socket.socket:
-    """The listening socket, or one clear line when the port is taken."""
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((config.host, config.port))
-    except OSError as error:
-        listener.close()
-        raise SyncError(
-            f"cannot serve on {config.host}:{config.port}: {error.strerror}",
-            "another program has this port: set dashboard.port to a free one",
-        ) from error
-    return listener

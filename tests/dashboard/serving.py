@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, time
 
-import uvicorn
-
 from dashboard.app import create_app
+from dashboard.server import PageServer
 from sync.events import Event, FootfallMinute, Health, utc
 from sync.settings import StoreConfig
 from sync.store.store import CentralStore
@@ -47,7 +46,7 @@ class Feed:
 def served(store: CentralStore, now: float, notes: tuple[str, ...] = ()) -> Iterator[str]:
     """The address of the page while it is served."""
     app = create_app(store, [SHOP], lambda: now, notes, simulated=bool(notes))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
+    server = PageServer(app)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -47,7 +47,7 @@ def text(browser: webdriver.Chrome, name: str) -> str:
 
 
 def wait_for(browser: webdriver.Chrome, name: str, value: str) -> None:
-    WebDriverWait(browser, 15).until(lambda seen: text(seen, name) == value, f"{name} never became {value}")
+    WebDriverWait(browser, 60).until(lambda seen: text(seen, name) == value, f"{name} never became {value}")
 
 
 def test_the_page_shows_the_day_its_gap_and_new_visits_as_they_come(
