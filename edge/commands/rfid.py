@@ -1,6 +1,7 @@
 """``yingke rfid decode`` and ``yingke tryons``: recorded reads through the same code as live ones."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -36,7 +37,7 @@ def decode(stream: str, as_json: bool) -> None:
 
 
 def _print_lines(reads: "Iterator[TagRead]") -> None:
-    out = click.get_text_stream("stdout")
+    out = sys.stdout
     try:
         for read in reads:
             line = {"t": read.time, "epc": read.epc, "antenna": read.antenna or None, "rssi_dbm": read.rssi_dbm}
@@ -68,7 +69,7 @@ def _print_summary(reads: "Iterator[TagRead]") -> None:
             click.echo(f"          and {len(counts) - 20} more tags")
 
 
-class RoomsType(click.ParamType):
+class RoomsType(click.ParamType[dict[int, str]]):
     """``1:room-1,2:room-2`` as a dict of antenna to room."""
 
     name = "ANTENNA:ROOM,…"
@@ -100,7 +101,10 @@ class RoomsType(click.ParamType):
 @click.option("--rooms", type=RoomsType(), required=True, help="Which antenna is in which room: 1:room-1,2:room-2")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 def tryons(reads: str, rooms: dict[int, str], as_json: bool) -> None:
-    """Find the items that were in fitting rooms, from READS: the lines of `rfid decode --json` (- for standard input)."""
+    """Find the items that were in fitting rooms.
+
+    READS are the lines of `rfid decode --json` (- for standard input).
+    """
     from edge.processors.tryons import TryOnConfig, sessions_of
     from sensors.rfid.replay import open_recording, parse_lines
 

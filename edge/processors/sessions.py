@@ -114,7 +114,7 @@ class Tracker:
         return self._next is not None and time // self.config.epoch_seconds - self._late >= self._next
 
     def advance(self, now: float) -> Iterator[Finished]:
-        """Close every epoch that ended ``lateness`` before ``now`` (epoch seconds) and yield the stays that are over."""
+        """Close every epoch that ended ``lateness`` before ``now`` (epoch seconds) and yield the stays now over."""
         target = int(now // self.config.epoch_seconds) - self._late
         while self._next is not None and self._next <= target:
             if not self._tags and self._next not in self._pending:

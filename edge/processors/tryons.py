@@ -10,6 +10,7 @@ hook. Treat it as evidence, with its confidence, never as a fact about a custome
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from edge.processors.evidence import Verdict, judge
@@ -23,6 +24,11 @@ __all__ = ["Session", "Sessions", "TryOnConfig", "TryOnProcessor", "sessions_of"
 
 _EPC: Final = re.compile(r"([0-9A-F]{4}){2,31}")
 """What the event contract can carry: 32 to 496 bits. Tags with no EPC at all are not followed."""
+
+
+@lru_cache(maxsize=65536)
+def _usable(epc: str) -> bool:
+    return _EPC.fullmatch(epc) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +51,11 @@ class Sessions:
         self._config = config
         self._tracker = Tracker(config)
         self._recent: list[Session] = []
-        self._usable: dict[str, bool] = {}
 
     def add(self, read: TagRead) -> list[Session]:
         """Take one read; the sessions that are over by its time."""
         tracker = self._tracker
-        if not _EPC.fullmatch(read.epc):
+        if not _usable(read.epc):
             return []
         found: list[Session] = []
         if tracker.due(read.time):

@@ -34,6 +34,7 @@ VERSION: Final = 1
 """LLRP 1.0.1: what every reader speaks until SET_PROTOCOL_VERSION says otherwise (clause 9.1)."""
 
 _UTC, _UPTIME, _GENERAL_CAPABILITIES, _EVENT_DATA = 128, 129, 137, 246
+_KEEPALIVE_SPEC: Final = 220
 _REPORT_OVERFLOW, _CONNECTION_ATTEMPT, _CONNECTION_CLOSE, _STATUS = 251, 256, 257, 287
 
 STATUS_NAMES: Final = {
@@ -109,7 +110,7 @@ def text(words: str) -> bytes:
 
 def configuration(keepalive_seconds: float) -> bytes:
     """Body of SET_READER_CONFIG: nothing reset, a periodic keepalive (clauses 12.1.3 and 13.2.4)."""
-    return b"\0" + tlv(220, struct.pack(">BI", 1, round(keepalive_seconds * 1000)))
+    return b"\0" + tlv(_KEEPALIVE_SPEC, _KEEPALIVE.pack(1, round(keepalive_seconds * 1000)))
 
 
 def rospec(number: int, antennas: tuple[int, ...], session: Literal[0, 1, 2, 3] | None) -> bytes:
@@ -176,6 +177,7 @@ def _unpack(layout: struct.Struct, message: Message, span: Span) -> tuple[int, .
 
 _U16: Final = struct.Struct(">H")
 _U64: Final = struct.Struct(">Q")
+_KEEPALIVE: Final = struct.Struct(">BI")
 _CAPABILITIES: Final = struct.Struct(">HHIIH")
 
 
@@ -212,6 +214,15 @@ def parse_status(message: Message) -> str | None:
             said = " ".join(words.decode("utf-8", "replace").split())
             return f"{STATUS_NAMES.get(code, 'status')} ({code})" + (f": {said}" if said else "")
     return None
+
+
+def keepalive_of(message: Message) -> float:
+    """The keepalive period in seconds that a SET_READER_CONFIG asks for, 0 for none (for a reader)."""
+    for span in spans(message.body, 1, len(message.body), _base(message)):
+        if span.type == _KEEPALIVE_SPEC:
+            kind, milliseconds = _unpack(_KEEPALIVE, message, span)
+            return milliseconds / 1000 if kind == 1 else 0.0
+    return 0.0
 
 
 def parse_capabilities(message: Message) -> Capabilities | None:
