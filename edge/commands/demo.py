@@ -27,7 +27,8 @@ def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
     """A store day on this machine: broker, centre, edge and one page to open. Ctrl-C stops everything."""
     from edge.demo.children import Children
     from edge.demo.media import choose
-    from edge.demo.plan import configuration, day_start, write
+    from edge.demo.plan import DAY_S, ITEMS_PER_HOUR, configuration, day_start, write
+    from edge.demo.fitting_rooms import Scene
     from edge.demo.reader import EmulatedReader
     from sync.broker import NatsServer
     from sync.stopping import stop_on_signals
@@ -42,9 +43,12 @@ def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
         media = choose(folder.parent / "cache")
         click.echo(f"camera   {media.label}: {media.path}")
         wall = time.time()
+        start = day_start(wall)
         with (
             NatsServer(folder / "nats") as broker,
-            EmulatedReader("127.0.0.1", start=day_start(wall), speed=speed) as reader,
+            EmulatedReader(
+                start=start, speed=speed, scene=Scene(start, seed=1, seconds=DAY_S, visits_per_hour=ITEMS_PER_HOUR)
+            ) as reader,
             Children(folder / "logs") as children,
         ):
             click.echo(f"broker   NATS, MQTT on 127.0.0.1:{broker.port}")
@@ -52,7 +56,7 @@ def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
             click.echo("wifi     simulated capture")
             path = folder / "config.yaml"
             ports = {"http": port, "mqtt": broker.port, "reader": reader.port}
-            write(configuration(media, folder, wall=wall, speed=speed, **ports), path)
+            write(configuration(media, reader.rooms.scene.rooms, folder, wall=wall, speed=speed, **ports), path)
             children.start("centre", ["centre", "--config", str(path)])
             children.start("edge", ["edge", "--config", str(path)])
             address = f"http://127.0.0.1:{port}/"
@@ -105,9 +109,9 @@ def _follow(address: str, children: Any, stop: threading.Event, seconds: float |
     while not stop.wait(1.0 if terminal else 10.0 if deadline is None else 2.0):
         children.check()
         day = _read(f"{address}api/v1/stores/demo/day")
-        visits = "no visits observed yet" if day["visits"] is None else f"{day['visits']} visits"
+        visits = "nothing observed yet" if day["visits"] is None else f"visits {day['visits']}"
         coverage = "" if day["coverage"] is None else f", coverage {day['coverage']:.0%}"
-        line = f"{day['local_time']} store time: {visits}{coverage}, {day['tryons']} try-ons"
+        line = f"{day['local_time']} store time: {visits}{coverage}, try-ons {day['tryons']}"
         click.echo(f"\r\033[K{line}" if terminal else line, nl=not terminal)
         if deadline is not None and time.monotonic() >= deadline:
             return

@@ -7,13 +7,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from edge.demo.media import Media
-from edge.demo.reader import ROOMS
 
 ZONE = "Asia/Shanghai"
 OPENS, CLOSES = 10, 22
-SPEED = 120.0
-"""Seconds of the store's day per second: twelve hours in six minutes."""
+DAY_S = (CLOSES - OPENS) * 3600
+ITEMS_PER_HOUR = 5.0
+"""Garments carried into fitting rooms: in proportion to the visits that the video gives at the demonstration's speed."""
 PROBES = Path(__file__).parent / "probes.pcap"
+CALIBRATION = Path(__file__).parent / "probes.calibration.json"
 STORE = "demo"
 
 
@@ -24,15 +25,14 @@ def day_start(wall: float) -> float:
 
 
 def configuration(
-    media: Media, folder: Path, *, wall: float, speed: float, http: int, mqtt: int, reader: int
+    media: Media, rooms: int, folder: Path, *, wall: float, speed: float, http: int, mqtt: int, reader: int
 ) -> dict[str, Any]:
     """``config.yaml`` of the demonstration. ``wall`` is when its clock starts; ports are of loopback."""
     start = day_start(wall)
-    hours = CLOSES - OPENS
     return {
         "store": {"id": STORE, "name": "迎客演示店 Yingke demo store", "timezone": ZONE,
                   "opens": f"{OPENS:02}:00", "closes": f"{CLOSES:02}:00"},
-        "clock": {"began": wall, "start": start, "end": start + hours * 3600, "speed": speed},
+        "clock": {"began": wall, "start": start, "end": start + DAY_S, "speed": speed},
         "sensors": {
             "cameras": [
                 # On the store's clock: it runs `speed` times as fast, the video at its own pace.
@@ -45,8 +45,8 @@ def configuration(
             "data": str(folder / "edge"),
             "heartbeat_seconds": 30.0 * speed / 10,
             "counting": {"door": {"lines": [line.config() for line in media.lines]}},
-            "tryons": {"fitting": {"rooms": {str(antenna): room for antenna, room in ROOMS.items()}}},
-            "devices": {"wifi": {"window_seconds": 600}},
+            "tryons": {"fitting": {"rooms": {str(n): f"room-{n}" for n in range(1, rooms + 1)}}},
+            "devices": {"wifi": {"window_seconds": 600, "calibration": str(CALIBRATION)}},
         },
         "sync": {"mqtt": {"port": mqtt}, "database": {"url": f"sqlite:///{folder / 'centre.db'}"}},
         "dashboard": {"port": http, "notes": notes(media, speed)},

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.imports import PACKAGES, modules
+from tests.house.imports import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -43,15 +43,6 @@ def test_no_other_distribution_owns_our_package_names() -> None:
     owners = packages_distributions()
     for name in (*PACKAGES, "yingke"):
         assert set(owners.get(name, ["yingke"])) == {"yingke"}, f"{name} is owned by {owners[name]}"
-
-
-def test_every_package_folder_is_listed_in_the_project_file() -> None:
-    listed = set(PROJECT["tool"]["setuptools"]["packages"])
-    needed = {
-        ".".join(path.parent.relative_to(ROOT).parts) for path in modules(ROOT).values() if path.name == "__init__.py"
-    }
-    assert listed == needed
-    assert {".".join(path.parent.relative_to(ROOT).parts) for path in modules(ROOT).values()} == needed
 
 
 def test_the_project_cannot_be_uploaded_by_accident() -> None:

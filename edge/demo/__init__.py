@@ -1,0 +1,1 @@
+"""The demonstration: a store day on one machine, honest about what is simulated."""

@@ -1,0 +1,1 @@
+"""Processors: one sensor's readings in, events out."""

@@ -1,0 +1,107 @@
+"""The demonstration as a newcomer starts it: real processes, real bytes, and nothing left behind."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DEADLINE_S = 120.0
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "yingke", "demo", "--port", "0", "--folder", str(tmp_path / "demo")]
+    environment = os.environ | {"YINGKE_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment) as run:
+        yield run
+        if run.poll() is None:
+            run.kill()
+
+
+def address(run: subprocess.Popen[str]) -> str:
+    assert run.stdout is not None
+    said = []
+    for line in run.stdout:
+        said.append(line)
+        found = re.search(r"http://127\.0\.0\.1:\d+/", line)
+        if found:
+            return found[0]
+    raise AssertionError("no address: " + "".join(said))
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.2)
+    raise AssertionError("never came true")
+
+
+def mentioning(folder: Path) -> list[int]:
+    """Processes whose command line names the folder of this demonstration."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if str(folder).encode() in command and b"pytest" not in command:
+            found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks for left-over processes in /proc")
+def test_the_demonstration_counts_real_people_and_ctrl_c_leaves_no_process(
+    demo: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    page = address(demo)
+
+    def shown() -> Any:
+        with urllib.request.urlopen(f"{page}api/v1/stores/demo/day") as answer:
+            day = json.load(answer)
+        states = {sensor["sensor"]: sensor["state"] for sensor in day["sensors"]}
+        working = [states.get(name) == "ok" for name in ("door", "wifi", "fitting")]
+        return day if day["visits"] and day["tryons"] and day["devices"] and all(working) else None
+
+    day = until(shown)
+    assert day["coverage"] > 0
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(30) == 0
+    assert mentioning(tmp_path) == []
+    assert "Traceback" not in "".join(log.read_text() for log in (tmp_path / "demo/logs").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the broker's child ends with its parent by a Linux call")
+def test_even_kill_9_leaves_no_process(demo: subprocess.Popen[str], tmp_path: Path) -> None:
+    address(demo)
+    assert mentioning(tmp_path)
+    demo.kill()
+    demo.wait()
+    until(lambda: not mentioning(tmp_path))
+
+
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "yingke", "demo", "--port", str(port), "--folder", str(tmp_path)]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines() == [
+        f"error: port {port} is in use",
+        "fix: stop what uses it, or: yingke demo --port 0 (any free one)",
+    ]
