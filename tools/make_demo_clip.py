@@ -234,4 +234,7 @@ def main(wheels: Path, out: Path = OUT) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m tools.make_demo_clip WHEELS")
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f"error: {error}")
