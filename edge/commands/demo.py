@@ -26,9 +26,9 @@ READY_S = 60.0
 def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
     """A store day on this machine: broker, centre, edge and one page to open. Ctrl-C stops everything."""
     from edge.demo.children import Children
+    from edge.demo.fitting_rooms import Scene
     from edge.demo.media import choose
     from edge.demo.plan import DAY_S, ITEMS_PER_HOUR, configuration, day_start, write
-    from edge.demo.fitting_rooms import Scene
     from edge.demo.reader import EmulatedReader
     from sync.broker import NatsServer
     from sync.stopping import stop_on_signals

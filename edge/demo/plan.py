@@ -12,7 +12,7 @@ ZONE = "Asia/Shanghai"
 OPENS, CLOSES = 10, 22
 DAY_S = (CLOSES - OPENS) * 3600
 ITEMS_PER_HOUR = 5.0
-"""Garments carried into fitting rooms: in proportion to the visits that the video gives at the demonstration's speed."""
+"""Garments carried into fitting rooms: in proportion to the visits that the video gives at that speed."""
 PROBES = Path(__file__).parent / "probes.pcap"
 CALIBRATION = Path(__file__).parent / "probes.calibration.json"
 STORE = "demo"
@@ -38,7 +38,9 @@ def configuration(
                 # On the store's clock: it runs `speed` times as fast, the video at its own pace.
                 {"name": "door", "url": str(media.path), "speed": 1 / speed, "time_scale": speed, "loop": True}
             ],
-            "wifi": [{"name": "wifi", "type": "pcap", "paths": [str(PROBES)], "start": start - OPENS * 3600, "speed": speed}],
+            "wifi": [
+                {"name": "wifi", "type": "pcap", "paths": [str(PROBES)], "start": start - OPENS * 3600, "speed": speed}
+            ],
             "rfid": [{"name": "fitting", "type": "llrp", "host": "127.0.0.1", "port": reader, "clock": "reader"}],
         },
         "edge": {
@@ -56,9 +58,10 @@ def configuration(
 def notes(media: Media, speed: float) -> list[str]:
     """What the page says on top, in both languages."""
     return [
-        f"Demonstration: the clock runs {speed:.0f} times as fast. Camera: {media.label}, repeated all day; the counts are "
-        "real detections. RFID: an emulated reader over real LLRP. Wi-Fi: a simulated capture.",
-        f"演示：时钟快 {speed:.0f} 倍。摄像头：{media.label_zh}，全天重复，计数为真实检测；RFID：模拟读写器，真实 LLRP 协议；Wi-Fi：模拟采集。",
+        f"Demonstration: the clock runs {speed:.0f} times as fast. Camera: {media.label}, repeated all day; "
+        "the counts are real detections. RFID: an emulated reader over real LLRP. Wi-Fi: a simulated capture.",
+        f"演示：时钟快 {speed:.0f} 倍。摄像头：{media.label_zh}，全天重复，计数为真实检测；"
+        "RFID：模拟读写器，真实 LLRP 协议；Wi-Fi：模拟采集。",
     ]
 
 
