@@ -66,8 +66,8 @@ class ProbeParser:
         at = 0
         if link == RADIOTAP:
             at, flags_at, channel_at, signal_at = self._layouts.get(data[:8]) or self._look_up(data)
-            if at >= len(data):
-                raise FormatError("no frame behind the radio header", _FIX)
+            if at > len(data):
+                raise FormatError("shorter than its radio header", _FIX)
             if flags_at:
                 flags = data[flags_at]
                 if flags & _BAD_FCS:
@@ -83,12 +83,16 @@ class ProbeParser:
             has_fcs = True
         elif link != BARE_80211:
             raise FormatError(f"link type {link} is not 802.11", _FIX)
-        if data[at : at + 1] != b"\x40":  # version 0, management, probe request
+        if at >= len(data):
+            raise FormatError("no frame", _FIX)
+        if data[at] != 0x40:  # version 0, management, probe request
             return None
         end = len(data)
         if not cut and has_fcs is not False:
             end -= 4 if has_fcs or _ends_in_checksum(data, at) else 0
-        body = at + (28 if data[at + 1 : at + 2] >= b"\x80" else 24)  # the order bit adds four bytes of HT control
+        body = at + 24
+        if body <= end and data[at + 1] & 0x80:  # the order bit adds four bytes of HT control
+            body += 4
         if body > end:
             raise FormatError("shorter than its header", _FIX)
         names = self._names
@@ -126,9 +130,13 @@ class ProbeParser:
         return layout
 
 
+_RESIDUE = 0x2144DF1C
+"""CRC-32 of anything that ends in its own CRC-32, low byte first."""
+
+
 def _ends_in_checksum(data: bytes, at: int) -> bool:
-    """Whether the last four bytes are the frame's own CRC-32, for captures that do not say."""
-    return len(data) - at >= 28 and crc32(data[at:-4]) == int.from_bytes(data[-4:], "little")
+    """Whether the last four bytes are the frame's own checksum, for captures that do not say."""
+    return crc32(data[at:]) == _RESIDUE and len(data) - at >= 28
 
 
 def _layout(head: bytes) -> _Layout:

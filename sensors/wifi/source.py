@@ -1,6 +1,7 @@
 """Sources of probe requests: recorded captures and live pipes, both pseudonymous as they come out."""
 
 import heapq
+import math
 import os
 import select
 import stat
@@ -62,7 +63,7 @@ class CaptureSource(_Probes):
     when the capture was stopped, ends that file with a sentence in ``notices`` and one more in ``malformed``.
     Iterating raises ``FormatError`` at damage in the middle, after what came before it.
     ``spans`` says what the recordings cover: ``(first, last)`` seconds, one for each stretch without a longer gap than
-    ``MAX_SILENT_GAP``.
+    ``MAX_SILENT_GAP``, as far as it was read.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class CaptureSource(_Probes):
         self._files = ExitStack()
         self._open: list[tuple[BinaryIO, Parser, bytes, str]] = []
         self.notices: list[str] = []
-        self.spans: list[tuple[float, float]] = []
+        self._spans: list[list[float]] = []
 
     def __enter__(self) -> Self:
         try:
@@ -125,12 +126,27 @@ class CaptureSource(_Probes):
             self.malformed += 1
             self.notices.append(f"{name}: the last record, at offset {parser.leftover}, is cut off and was left out")
 
+    @property
+    def spans(self) -> list[tuple[float, float]]:
+        """What has been covered so far; a clock that was set back may make spans overlap."""
+        return [(first, last) for first, last in self._spans]
+
     def _readings(self, packets: Iterator[Packet]) -> Iterator[ProbeRequest]:
-        shift = self._shift
+        shift, parse = self._shift, self._parser.parse
+        span = [math.inf, math.inf]
         for time, link, data, cut in packets:
-            self._cover(time + shift)
-            probe = self._probe((time + shift, link, data, cut))
+            time += shift
+            if 0 <= time - span[1] <= MAX_SILENT_GAP:
+                span[1] = time
+            else:
+                span = self._span(span, time)
+            try:
+                probe = parse(time, link, data, cut)
+            except FormatError:
+                self.malformed += 1
+                continue
             if probe is not None:
+                self.frames += 1
                 yield probe
 
     def _paced(self, packets: Iterator[Packet], speed: float) -> Iterator[ProbeRequest | Silence]:
@@ -145,12 +161,13 @@ class CaptureSource(_Probes):
                 yield Silence(min(probe.time, first + (self._clock() - begun) * speed))
             yield probe
 
-    def _cover(self, time: float) -> None:
-        if self.spans and self.spans[-1][1] - MAX_SILENT_GAP <= time <= self.spans[-1][1] + MAX_SILENT_GAP:
-            first, last = self.spans[-1]
-            self.spans[-1] = (min(first, time), max(last, time))
-        else:
-            self.spans.append((time, time))
+    def _span(self, span: list[float], time: float) -> list[float]:
+        """The span that ``time`` belongs to: the present one when it is a little late, else a new one."""
+        if span[0] <= time <= span[1] or 0 <= span[0] - time <= MAX_SILENT_GAP:
+            span[0] = min(span[0], time)
+            return span
+        self._spans.append([time, time])
+        return self._spans[-1]
 
 
 def _time(packet: Packet) -> float:
