@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _CAPTURES = click.argument("captures", metavar="PCAP...", nargs=-1, required=True, type=click.Path(path_type=Path))
 _WINDOW = click.option(
-    "--window", type=click.FloatRange(1, 86400), default=600.0, show_default=True, help="seconds, aligned to the epoch"
+    "--window", type=click.IntRange(1, 86400), default=600, show_default=True, help="seconds, aligned to the epoch"
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="print one JSON object")
 
@@ -27,7 +27,7 @@ def wifi() -> None:
 @_WINDOW
 @click.option("--calibration", type=click.Path(path_type=Path), help="file written by: yingke wifi calibrate")
 @_JSON
-def count(captures: tuple[Path, ...], window: float, calibration: Path | None, as_json: bool) -> None:
+def count(captures: tuple[Path, ...], window: int, calibration: Path | None, as_json: bool) -> None:
     """Estimate how many devices were near, window by window.
 
     Several captures are those of one place (one per channel, or one after another) and are merged by time. Windows
@@ -69,7 +69,7 @@ def count(captures: tuple[Path, ...], window: float, calibration: Path | None, a
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="calibration file to write")
 @_JSON
 def calibrate(
-    captures: tuple[Path, ...], window: float, truth: tuple[Path, ...], zone: str, output: Path, as_json: bool
+    captures: tuple[Path, ...], window: int, truth: tuple[Path, ...], zone: str, output: Path, as_json: bool
 ) -> None:
     """Learn the RSSI gate and the burst interval of a place from a capture and people counted at the same time."""
     from edge.processors.recorded import learn, open_recording, read_truth
@@ -100,8 +100,7 @@ def _row(count: "Count") -> dict[str, float | int | None]:
     number = count.devices
     values: Sequence[float | None] = (None,) * 3 if number is None else (number.value, number.low, number.high)
     devices, low, high = (None if value is None else round(value, 2) for value in values)
-    start = int(count.start) if count.start == int(count.start) else count.start
-    return {"start": start, "devices": devices, "low": low, "high": high, "bursts": count.bursts}
+    return {"start": int(count.start), "devices": devices, "low": low, "high": high, "bursts": count.bursts}
 
 
 def _line(count: "Count") -> str:

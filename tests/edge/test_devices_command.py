@@ -133,6 +133,13 @@ def test_calibrating_on_a_counted_day_gives_a_file_that_counts_it_well(tmp_path:
     assert error / total < 0.25
 
 
+@pytest.mark.parametrize("window", ["0", "-600", "nan", "inf", "1e9", "soon"])
+def test_a_window_that_is_none_is_a_usage_error(tmp_path: Path, window: str) -> None:
+    done = yingke("count", capture(tmp_path / "a.pcap", [0]), "--window", window)
+    assert done.returncode == 2
+    assert "Invalid value for '--window'" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
