@@ -160,6 +160,13 @@ def connect(path: Path, *, durable: bool, create: bool) -> sqlite3.Connection:
     return db
 
 
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """Open the file to look at it; nothing can be changed through this. Raises ``sqlite3.Error``."""
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+    db.text_factory = lenient
+    return db
+
+
 def create(path: Path, store: str) -> None:
     """Make a new, empty outbox at ``path``, durable with its directory entry. Raises ``OutboxError``."""
     with translated(path):

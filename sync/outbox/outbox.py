@@ -17,10 +17,10 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID, uuid4
 
+import sync.outbox.file as files
 from sync.config import MAX_EVENT_BYTES, OutboxConfig
 from sync.errors import SyncError
 from sync.events import Event, topic
-from sync.outbox import file as files
 from sync.outbox.file import OutboxDamaged, OutboxError, OutboxFull, Row, State
 
 log = logging.getLogger(__name__)
