@@ -123,7 +123,7 @@ def supervision_peer(
 
 
 def trackers_peer(found: Sequence[tuple[float, Detections]], line: Line, fps: float, size: tuple[int, int]) -> Counted:
-    """Roboflow's trackers ByteTrack with LineZone; thresholds as low as ours, as its defaults drop half of the boxes."""
+    """Roboflow's trackers ByteTrack with LineZone; thresholds as low as ours: its defaults drop half of the boxes."""
     from trackers import ByteTrackTracker  # type: ignore[import-not-found,unused-ignore]
 
     tracker = ByteTrackTracker(frame_rate=fps, track_activation_threshold=0.25, high_conf_det_threshold=0.25)
@@ -146,7 +146,7 @@ def norfair_peer(found: Sequence[tuple[float, Detections]], line: Line, fps: flo
             centre = person.estimate.mean(axis=0) / scale
             before = last.get(person.id)
             if before is not None and line.side(tuple(before)) * line.side(tuple(centre)) < 0:
-                within = 0 <= line.along(tuple((before + centre) / 2)) <= 1
+                within = int(0 <= line.along(tuple((before + centre) / 2)) <= 1)
                 result += [(moment, "L2R" if centre[0] > before[0] else "R2L")] * within
             last[person.id] = centre
     return result
