@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from sensors.errors import FormatError, SourceError
-from sensors.readings import ProbeRequest, Silence, Source
+from sensors.readings import ProbeRequest, Silence
 from sensors.wifi.capture import HEAD, Packet, Parser, open_parser
 from sensors.wifi.config import FifoConfig, PcapConfig
 from sensors.wifi.dot11 import ProbeParser
@@ -27,10 +27,12 @@ MAX_SILENT_GAP = 3600.0
 hour look alike, and a gap must not be shown as nobody (DESIGN, delivery 4)."""
 
 
-def open_wifi(config: PcapConfig | FifoConfig) -> Source[ProbeRequest]:
-    """The source that a configuration names; nothing is opened before it is entered."""
+def open_wifi(
+    config: PcapConfig | FifoConfig, clock: Callable[[], float] = clocks.time
+) -> "CaptureSource | PipeSource":
+    """The source that a configuration names, not yet entered. ``clock`` (epoch seconds) dates a live one's silences."""
     if isinstance(config, FifoConfig):
-        return PipeSource(config.path)
+        return PipeSource(config.path, clock=clock)
     return CaptureSource(config.paths, start=config.start, speed=config.speed)
 
 
