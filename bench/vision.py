@@ -109,7 +109,8 @@ def line_zone(
         if people.tracker_id is not None:
             people = people[people.tracker_id >= 0]
         entered, left = zone.trigger(people)
-        result += [(moment, "R2L")] * int(np.sum(entered)) + [(moment, "L2R")] * int(np.sum(left))
+        # "In" of a zone is towards the left of the way from its start to its end: to the right for a line drawn down.
+        result += [(moment, "L2R")] * int(np.sum(entered)) + [(moment, "R2L")] * int(np.sum(left))
     return result
 
 
@@ -131,12 +132,12 @@ def trackers_peer(found: Sequence[tuple[float, Detections]], line: Line, fps: fl
 
 
 def norfair_peer(found: Sequence[tuple[float, Detections]], line: Line, fps: float, size: tuple[int, int]) -> Counted:
-    """Norfair's tracker (IoU, its demo's settings) with a plain change of side of the box centre within the line."""
+    """Norfair's tracker, IoU, at its best setting on this clip (0.5–0.95 tried), with a plain change of sides."""
     import norfair  # type: ignore[import-not-found,unused-ignore]
 
     scale = np.array(size, np.float32)
     patience = max(1, round(2 * fps))
-    tracker = norfair.Tracker("iou", distance_threshold=0.7, hit_counter_max=patience, initialization_delay=2)
+    tracker = norfair.Tracker("iou", distance_threshold=0.9, hit_counter_max=patience, initialization_delay=1)
     last: dict[int, npt.NDArray[np.float64]] = {}
     result: Counted = []
     for moment, detections in found:

@@ -18,6 +18,7 @@ from sensors.camera import CameraSource, open_camera
 from sensors.camera_config import CameraConfig
 from sensors.errors import FormatError, SourceError
 from sensors.readings import Frame, Image, Silence
+from tests.sensors.rtsp_server import rtsp_camera
 from tests.shared_data import shared
 
 
@@ -307,3 +308,38 @@ def test_a_password_without_a_user_and_two_passwords_are_refused(tmp_path: Path)
         CameraConfig(url="video.mp4", password_env="X")
     with pytest.raises(ValueError, match="not both"):
         CameraConfig(url="rtsp://v@cam/s", password_env="X", password_file=tmp_path)
+
+
+@pytest.fixture
+def broadcast(tmp_path: Path) -> Path:
+    """Sixty pictures as an MPEG transport stream."""
+    path = tmp_path / "clip.ts"
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"MPG2"), 25.0, (64, 48))
+    assert writer.isOpened()
+    for index in range(60):
+        writer.write(picture(index % 20))
+    writer.release()
+    return path
+
+
+def test_an_rtsp_camera_is_read_until_it_ends_and_is_lost_then(broadcast: Path) -> None:
+    readings: list[Frame | Silence] = []
+    with rtsp_camera(broadcast, pause=0.005) as (address, _):
+        config = CameraConfig(url=f"rtsp://{address}")
+        with CameraSource(config) as source, pytest.raises(SourceError, match="sends no more pictures"):
+            readings.extend(source)
+        seen = sum(isinstance(reading, Frame) for reading in readings)
+        assert 50 <= seen + source.dropped <= 60
+
+
+def test_an_rtsp_camera_gets_the_password_of_the_file(broadcast: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("a:b c\n")
+    with rtsp_camera(broadcast, login="viewer:a:b c", pause=0.005) as (address, seen):
+        config = CameraConfig(url=f"rtsp://viewer@{address}", password_file=secret)
+        with CameraSource(config) as source:
+            assert isinstance(next(iter(source)), Frame)
+        assert any(seen)
+        secret.write_text("wrong\n")
+        with pytest.raises(SourceError, match="cannot be opened"), CameraSource(config):
+            pass
