@@ -32,6 +32,8 @@ class TrackerConfig(BaseModel):
     """Score from which a detection may begin a track."""
     apart: Share = 0.4
     """A box that overlaps a followed person's by more than this (IoU) begins no track."""
+    within: Share = 0.7
+    """Neither does a box of which more than this lies inside a followed person's: a part of that person."""
     unsure: Share = 0.1
     """Score from which a detection may continue one."""
     unsure_within: Seconds = 0.5

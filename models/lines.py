@@ -100,10 +100,24 @@ class LineCounter:
     across the line. Until then it does not count, and then it does not count again before the person is clearly back.
     """
 
-    def __init__(self, line: Line, *, hysteresis: float = 0.2, least_detections: int = 3) -> None:
+    def __init__(
+        self,
+        line: Line,
+        *,
+        hysteresis: float = 0.2,
+        least_detections: int = 3,
+        least_seconds: float = 0.4,
+        least_score: float = 0.25,
+    ) -> None:
+        """A track counts once it was seen ``least_detections`` times over ``least_seconds``, with that mean score.
+
+        0.4 s are three pictures at 5 a second: what flickers for less is a part of somebody, or nobody.
+        """
         self.line = line
         self._hysteresis = hysteresis
         self._least = least_detections
+        self._least_seconds = least_seconds
+        self._least_score = least_score
         self._paths: dict[int, _Path] = {}
 
     def update(self, people: Sequence[Person], ended: Sequence[int], time: float) -> list[Crossing]:
@@ -151,11 +165,16 @@ class LineCounter:
             if abs(value) >= band:
                 path.clear, path.outside = point, False
             return None
-        if abs(value) < band or person.detections < self._least:
+        if abs(value) < band or not self._is_person(person, time):
             return None
         if path.outside and not self._came_in(path, person, point):
             return None
         return self._cross(path, "from_border" if path.outside else "crossed")
+
+    def _is_person(self, person: Person, time: float) -> bool:
+        # A hair less than asked for: times are sums of tenths.
+        seen = time - person.since >= self._least_seconds - 1e-6
+        return seen and person.detections >= self._least and person.score >= self._least_score
 
     def _cross(self, path: _Path, rule: Literal["crossed", "from_border", "to_border"]) -> Crossing | None:
         before, path.side, path.outside = path.clear, -path.side, False
@@ -173,7 +192,7 @@ class LineCounter:
 
     def _leave(self, path: _Path) -> Crossing | None:
         """A track that ends: somebody who was behind the line, though not clearly, has crossed it."""
-        if path.outside or path.person.detections < self._least or path.last_value * path.side >= 0:
+        if path.outside or not self._is_person(path.person, path.last_time) or path.last_value * path.side >= 0:
             return None
         return self._cross(path, "to_border") if _beyond_border(path.person.box, path.last) is not None else None
 

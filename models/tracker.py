@@ -133,7 +133,7 @@ class Tracker:
         """Give detections ``which`` to ``tracks``; writes ``owner`` and returns the tracks that got none."""
         if not len(which) or not len(tracks):
             return tracks
-        overlap = _overlap(expected[tracks], boxes[which], margin[tracks])
+        overlap, _ = _overlap(expected[tracks], boxes[which], margin[tracks])
         cost = np.where(overlap > self._config.least_overlap, 1 - overlap, _NOT_ALLOWED)
         rows, columns = linear_sum_assignment(cost)
         good = cost[rows, columns] < _NOT_ALLOWED
@@ -157,16 +157,19 @@ class Tracker:
         owner[which[columns[good]]] = tracks[rows[good]]
 
     def _apart(self, owner: Indices, boxes: Doubles, new: Indices) -> Indices:
-        """Those of ``new`` (best first) that may begin a track: a second box on a followed person is that person."""
+        """Those of ``new`` (best first) that may begin a track: a second box on a followed person is that person.
+
+        Such a box overlaps the whole person, or is a part that lies inside (a torso, a head with shoulders).
+        """
         if not len(new):
             return new
         others = np.concatenate([np.flatnonzero(owner >= 0), new])
-        overlap = _overlap(boxes[new], boxes[others], np.zeros((len(new), 2)))
+        overlap, within = _overlap(boxes[new], boxes[others], np.zeros((len(new), 2)))
+        clash = (overlap > self._config.apart) | (within > self._config.within)
         chosen: list[int] = []
         known = len(others) - len(new)
         for row in range(len(new)):
-            against = [*range(known), *(known + index for index in chosen)]
-            if not against or overlap[row, against].max() <= self._config.apart:
+            if not clash[row, [*range(known), *(known + index for index in chosen)]].any():
                 chosen.append(row)
         return new[chosen]
 
@@ -211,13 +214,16 @@ def _centred(boxes: Doubles) -> Doubles:
     return np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], axis=1)
 
 
-def _overlap(first: Doubles, second: Doubles, margin: Doubles) -> Doubles:
-    """Intersection over union of ``(n, 4)`` and ``(m, 4)`` boxes, both grown by ``margin`` ``(n, 2)`` on each side."""
+def _overlap(first: Doubles, second: Doubles, margin: Doubles) -> tuple[Doubles, Doubles]:
+    """Of ``(n, 4)`` and ``(m, 4)`` boxes, both grown by ``margin`` ``(n, 2)`` on each side.
+
+    Intersection over union, and the share of the first that lies in the second.
+    """
     half_a = (first[:, 2:] / 2 + margin)[:, None, :]
     half_b = (second[:, 2:] / 2)[None, :, :] + margin[:, None, :]
     distance = np.abs(first[:, None, :2] - second[None, :, :2])
     common = np.clip(np.minimum(half_a + half_b - distance, 2 * np.minimum(half_a, half_b)), 0, None)
     shared = common[..., 0] * common[..., 1]
-    union = 4 * (half_a[..., 0] * half_a[..., 1] + half_b[..., 0] * half_b[..., 1]) - shared
-    result: Doubles = shared / np.maximum(union, 1e-12)
-    return result
+    area = 4 * half_a[..., 0] * half_a[..., 1]
+    union = area + 4 * half_b[..., 0] * half_b[..., 1] - shared
+    return shared / np.maximum(union, 1e-12), shared / np.maximum(area, 1e-12)
