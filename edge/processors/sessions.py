@@ -55,6 +55,12 @@ class Finished:
     now: int
 
 
+def lookback(config: TryOnConfig) -> int:
+    """Epochs before and after a stay that judging it takes: the lag of window and hold, the walk, and the contrast."""
+    seconds = config.window_seconds + config.hold_seconds + config.contrast_seconds + 20
+    return math.ceil(seconds / config.epoch_seconds)
+
+
 class Tracker:
     """Reads in, finished stays out. Reads may come up to ``lateness`` seconds out of order."""
 
@@ -75,8 +81,7 @@ class Tracker:
         self._merge = round(config.merge_seconds / config.epoch_seconds)
         self._late = math.ceil(config.lateness_seconds / config.epoch_seconds)
         self._longest = round(config.longest_seconds / config.epoch_seconds)
-        self.lookback = self._window + self._hold + round(config.contrast_seconds / config.epoch_seconds) + 20
-        """Epochs of trace that are kept before a stay begins."""
+        self._lookback = lookback(config)
         self._enter = (config.enter_dbm - config.missing_dbm) * self._window
         self._margin = config.margin_db * self._window
 
@@ -128,7 +133,7 @@ class Tracker:
 
     def end(self) -> Iterator[Finished]:
         """The recording is over, or the clock was set: close every epoch and every stay. Starts afresh after."""
-        yield from self.advance((self._newest + self._late + 1) * self.config.epoch_seconds)
+        yield from self.advance((self._newest + self._late + 0.5) * self.config.epoch_seconds)
         last = self._newest
         for tag in self._tags.values():
             if tag.stay is not None:
@@ -214,10 +219,10 @@ class Tracker:
         tag.stay = None
 
     def _finish(self, tag: Tag, epoch: int) -> Iterator[Finished]:
-        """A closed stay is over once nothing can be merged into it; one that is too long belongs to the furniture."""
+        """A closed stay is over once nothing can be merged into it; one that is too long is judged as it is."""
         if tag.stay is not None and epoch - tag.stay.opened > self._longest:
-            tag.stay = None
-            tag.candidate = -1
+            stay, tag.stay, tag.candidate = tag.stay, None, -1
+            yield Finished(tag, stay, epoch)
         for place, stay in list(tag.closed.items()):
             if epoch - stay.led > self._merge + self._hold:
                 del tag.closed[place]
@@ -229,7 +234,7 @@ class Tracker:
             oldest = tag.stay.opened
         for stay in tag.closed.values():
             oldest = min(oldest, stay.opened)
-        while tag.trace and tag.trace[0][0] < oldest - self.lookback:
+        while tag.trace and tag.trace[0][0] < oldest - self._lookback:
             tag.trace.popleft()
         if not tag.trace and tag.stay is None and not tag.closed:
             del self._tags[tag.epc]

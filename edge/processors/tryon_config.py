@@ -31,14 +31,19 @@ class TryOnConfig(BaseModel):
     contrast_db: Annotated[
         float, Field(ge=0, le=60, description="how much the level must rise at the start and fall at the end")
     ] = 6.0
-    contrast_seconds: Annotated[Seconds, Field(description="over how long the level outside is taken")] = 20.0
+    closer_db: Annotated[
+        float, Field(ge=0, le=60, description="rise that shows an item kept beside a room to be taken into it")
+    ] = 12.0
+    contrast_seconds: Annotated[Seconds, Field(description="over how long the level outside is taken")] = 40.0
     longest_seconds: Annotated[
-        Seconds, Field(description="an item that stays longer hangs there; none of 10,000 simulated visits does")
+        Seconds, Field(description="a stay is cut and judged after this, which bounds memory")
     ] = 3600.0
     unseen_end_seconds: Annotated[
-        Seconds, Field(description="an item there from the first to the last second, for longer, hangs there")
-    ] = 900.0
-    worn_db: Annotated[float, Field(ge=0, le=60, description="fall in level that counts as handling or wearing")] = 5.0
+        Seconds, Field(description="a longer stay counts only if its start and its end were both seen")
+    ] = 600.0
+    worn_db: Annotated[
+        float, Field(ge=0, le=60, description="fall in level that counts as wearing; best on simulated seeds 1 to 5")
+    ] = 7.3
     worn_seconds: Annotated[Seconds, Field(description="and for how long at least")] = 20.0
     companion_seconds: Annotated[Seconds, Field(description="overlap in one room that makes two items companions")] = (
         10.0

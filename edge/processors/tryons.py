@@ -1,8 +1,8 @@
 """Try-on sessions from tag reads: what was in which fitting room, from when to when, and whether it was handled.
 
-``in_room`` says that the item's tag led in that room. ``tried_on`` says in addition that, for at least
-``worn_seconds`` of the stay, its level fell by at least ``worn_db`` below the rest of the stay and came from a signal
-steady enough to tell: that is what a tag against a body looks like. A tag cannot see wearing: a garment held against
+``in_room`` says that the item's tag led in that room, and was much weaker there before and after. ``tried_on`` says in
+addition that for ``worn_seconds`` or more its level fell by about ``worn_db`` or more below the rest of the stay: that
+is what a tag against a body looks like. A tag cannot see wearing: a garment held against
 the body, or under a coat on the hook, looks the same, and one that is put on at once and kept on looks like one on a
 hook. Treat it as evidence, with its confidence, never as a fact about a customer.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
-from edge.processors.evidence import Verdict, judge
+from edge.processors.evidence import Verdict, judge, plausible
 from edge.processors.sessions import Finished, Tracker
 from edge.processors.tryon_config import TryOnConfig
 from sensors.readings import TagRead
@@ -74,16 +74,16 @@ class Sessions:
         return self._judged(self._tracker.end())
 
     def _judged(self, finished: Iterable[Finished]) -> list[Session]:
-        return [session for one in finished if (session := self._session(one)) is not None]
+        found = []
+        for one in finished:
+            for verdict in judge(one, self._tracker.first or 0, self._config):
+                found.append(self._session(one, verdict))
+        return found
 
-    def _session(self, one: Finished) -> Session | None:
-        verdict = judge(one, self._tracker.first or 0, self._config)
-        if verdict is None:
-            return None
+    def _session(self, one: Finished, verdict: Verdict) -> Session:
         seconds = self._config.epoch_seconds
         start, end = verdict.start * seconds, (verdict.end + 1) * seconds
-        room = self._tracker.names[one.stay.place]
-        near = self._companions(one, verdict)
+        room, near = self._tracker.names[one.stay.place], self._companions(one, verdict)
         session = Session(one.tag.epc, room, start, end, verdict.kind, verdict.confidence, near)
         self._recent = [old for old in self._recent if old.end > start - self._config.longest_seconds]
         self._recent.append(session)
@@ -100,7 +100,7 @@ class Sessions:
                 found.add(old.epc)
         for tag, stay in tracker.around(one.stay.place, verdict.start, verdict.end):
             if tag.epc not in found and tag.epc != one.tag.epc:
-                other = judge(Finished(tag, stay, one.now), tracker.first or 0, config)
+                other = plausible(Finished(tag, stay, one.now), tracker.first or 0, config)
                 if other and min(other.end, verdict.end) + 1 - max(other.start, verdict.start) >= least:
                     found.add(tag.epc)
         return tuple(sorted(found - {one.tag.epc}))
