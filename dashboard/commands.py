@@ -19,6 +19,7 @@ def centre(path: Path) -> None:
     from sync.settings import load
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     run(load(path, CentreFile))
 
 

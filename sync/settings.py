@@ -126,7 +126,7 @@ def _fix(problem: Any, dotted: str, model: type[BaseModel]) -> str:
         return f"did you mean {close[0]}?" if close else f"remove {dotted}; known here: {', '.join(known)}"
     if problem["type"] == "missing":
         return f"add {dotted}"
-    return f"correct {dotted}"
+    return f"correct {dotted}" if problem["loc"] else "the line above says what does not fit together"
 
 
 def _keys_beside(location: Location, schema: Any) -> list[str]:
