@@ -165,22 +165,23 @@ class LineCounter:
             if abs(value) >= band:
                 path.clear, path.outside = point, False
             return None
-        if abs(value) < band or not self._is_person(person, time):
+        if abs(value) < band or not self._is_known(person, time):
             return None
         if path.outside and not self._came_in(path, person, point):
             return None
         return self._cross(path, "from_border" if path.outside else "crossed")
 
-    def _is_person(self, person: Person, time: float) -> bool:
+    def _is_known(self, person: Person, time: float) -> bool:
         # A hair less than asked for: times are sums of tenths.
         seen = time - person.since >= self._least_seconds - 1e-6
-        return seen and person.detections >= self._least and person.score >= self._least_score
+        return seen and person.detections >= self._least
 
     def _cross(self, path: _Path, rule: Literal["crossed", "from_border", "to_border"]) -> Crossing | None:
         before, path.side, path.outside = path.clear, -path.side, False
         path.clear = path.last
         passed, path.passed = path.passed, None
-        if passed is None or not 0 <= passed[1] <= 1:
+        # What the detector doubts is no person, and does not become one when a person takes over its track later.
+        if passed is None or not 0 <= passed[1] <= 1 or path.person.score < self._least_score:
             return None
         movement = path.last[0] - before[0], path.last[1] - before[1]
         direction: Direction = "positive" if path.side > 0 else "negative"
@@ -192,7 +193,7 @@ class LineCounter:
 
     def _leave(self, path: _Path) -> Crossing | None:
         """A track that ends: somebody who was behind the line, though not clearly, has crossed it."""
-        if path.outside or not self._is_person(path.person, path.last_time) or path.last_value * path.side >= 0:
+        if path.outside or not self._is_known(path.person, path.last_time) or path.last_value * path.side >= 0:
             return None
         return self._cross(path, "to_border") if _beyond_border(path.person.box, path.last) is not None else None
 

@@ -144,3 +144,13 @@ def test_the_positive_side_is_on_the_left_of_the_way_from_start_to_end(angle: fl
 def test_a_line_without_length_is_refused() -> None:
     with pytest.raises(ValueError, match="no length"):
         Line("a", (0.5, 0.5), (0.5, 0.5))
+
+
+def test_what_the_detector_doubts_is_not_counted_even_when_somebody_takes_over_its_track() -> None:
+    found = []
+    for index in range(60):
+        x = 0.2 + 0.01 * index
+        box = np.array([[x - WIDTH / 2, 0.4, x + WIDTH / 2, 0.4 + HEIGHT]], np.float32)
+        score = 0.3 if index == 0 else 0.15 if x < 0.65 else 0.9
+        found.append(Detections(box, np.array([score], np.float32)))
+    assert counted(found, [MIDDLE], 10) == []

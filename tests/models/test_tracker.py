@@ -141,3 +141,10 @@ def test_a_line_that_nobody_crosses_counts_nobody() -> None:
     pictures = walkers(1002, fps=10.0)
     found = list(detected(pictures, Noise(ghosts=0.0), 1))
     assert counted(found, [Line("sky", (0.0, 0.02), (1.0, 0.02))], 10.0) == []
+
+
+def test_a_part_of_a_followed_person_begins_no_track() -> None:
+    tracker = Tracker()
+    for i in range(5):
+        people = tracker.update(seen(at(0.5), at(0.5, 0.52, width=0.06, height=0.1)), i / 10).people
+        assert [person.track for person in people] == [1]
