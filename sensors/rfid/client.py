@@ -15,7 +15,7 @@ from sensors.rfid.llrp import ERROR_MESSAGE, KEEPALIVE, READER_EVENT_NOTIFICATIO
 _WAKE: Final = 0.5
 """Seconds without a byte after which iteration yields ``Silence``."""
 _CLOSING: Final = 2.0
-"""Seconds that a reader gets to answer CLOSE_CONNECTION."""
+"""Seconds that a reader gets to answer each of the two messages that end a session."""
 _ROSPEC: Final = 1
 _SKEW: Final = 5.0
 """Seconds by which a reader's clock may differ before its timestamps are shifted (the skew that health reports)."""
@@ -147,8 +147,9 @@ class LlrpSource:
         if connection is None:
             return
         try:
-            number = connection.send(m.CLOSE_CONNECTION)
-            self._answer(connection, m.CLOSE_CONNECTION, number, min(_CLOSING, self._patience))
+            for farewell, body in ((m.DELETE_ROSPEC, _ROSPEC.to_bytes(4, "big")), (m.CLOSE_CONNECTION, b"")):
+                # Without the first, a reader goes on transmitting for a client that has left.
+                self._answer(connection, farewell, connection.send(farewell, body), min(_CLOSING, self._patience))
         except SourceError:
             pass  # a reader that is gone cannot be taken leave of; its socket closes all the same
         finally:
