@@ -168,21 +168,34 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 def create(path: Path, store: str) -> None:
-    """Make a new, empty outbox at ``path``, durable with its directory entry. Raises ``OutboxError``."""
+    """Make a new, empty outbox at ``path``, durable with its directory entry. Raises ``OutboxError``.
+
+    It is made beside and renamed when it is whole: killed in between, the next start makes it again.
+    """
+    new = path.with_name(path.name + ".new")
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        db = connect(path, durable=True, create=True)
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            new.with_name(new.name + suffix).unlink(missing_ok=True)
+        db = connect(new, durable=True, create=True)
         try:
             db.executescript("BEGIN IMMEDIATE;" + SCHEMA)
             State(str(uuid4()), store).save(db)
             db.execute("COMMIT")
         finally:
+            # The last connection to close moves the log into the file and removes it.
             db.close()
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        _fsync(new)
+        new.rename(path)
+        _fsync(path.parent)
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def is_outbox(db: sqlite3.Connection) -> bool:

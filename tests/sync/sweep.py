@@ -22,6 +22,8 @@ from tests.sync.putting import put_until
 STORE = "s1"
 POINTS_PER_FILE = 25
 LONGEST_S = 0.03
+CREATING_S = 0.012
+"""Every second file is killed first while it is being created."""
 
 
 def sweep(folder: Path, points: int, rng: random.Random) -> dict[str, int]:
@@ -30,8 +32,9 @@ def sweep(folder: Path, points: int, rng: random.Random) -> dict[str, int]:
     while totals["points"] < points:
         path, ledger = folder / f"{totals['files']}.db", folder / f"{totals['files']}.ledger"
         totals["files"] += 1
-        for _ in range(min(POINTS_PER_FILE, points - totals["points"])):
-            kill_once(path, ledger, rng)
+        for number in range(min(POINTS_PER_FILE, points - totals["points"])):
+            creating = number < 5 and totals["files"] % 2
+            kill_once(path, ledger, rng, rng.uniform(0, CREATING_S if creating else LONGEST_S))
             accepted, in_doubt = check(path, ledger)
             totals["points"] += 1
         totals["accepted"] += accepted
@@ -39,8 +42,8 @@ def sweep(folder: Path, points: int, rng: random.Random) -> dict[str, int]:
     return totals
 
 
-def kill_once(path: Path, ledger: Path, rng: random.Random) -> None:
-    seed, wait = rng.random(), rng.uniform(0, LONGEST_S)
+def kill_once(path: Path, ledger: Path, rng: random.Random, wait: float) -> None:
+    seed = rng.random()
     child = os.fork()
     if child == 0:
         try:
