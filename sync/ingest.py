@@ -68,7 +68,7 @@ class Consumer:
             link.publish(topic(store, "ack"), ack.encode(), qos=0)
         self.totals += IngestResult(result.stored, result.duplicates, result.dead, result.refused)
         if result.dead:
-            log.warning("%d messages became dead letters: yingke centre dead-letters shows them", result.dead)
+            log.warning("%d messages became dead letters, kept with their reasons", result.dead)
         if result.refused:
             log.error("%d messages were refused: a store has too many dead letters", result.refused)
 

@@ -39,7 +39,7 @@ class EventTooLarge(SyncError):
 
 @dataclass(frozen=True, slots=True)
 class OutboxStatus:
-    """``backlog`` counts events that the centre has not confirmed; ``oldest`` is when the first of them happened."""
+    """``first`` to ``last`` are kept; ``backlog`` counts events that the centre has not confirmed."""
 
     id: str
     store: str
