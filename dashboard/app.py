@@ -1,6 +1,6 @@
 """The web application of the centre: one page, its API, and a stream that says when something changed."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
@@ -47,7 +47,7 @@ class Reader(Protocol):
 
 
 def create_app(
-    reader: Reader, stores: Sequence[StoreConfig], now: Now, notes: Sequence[str], simulated: bool
+    reader: Reader, stores: Sequence[StoreConfig], now: Now, notes: Mapping[Any, str], simulated: bool
 ) -> FastAPI:
     """The application over one reader; ``stores`` are the stores it may show, the first is the default."""
     app = FastAPI(title="Yingke", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
@@ -70,7 +70,7 @@ def create_app(
     def list_stores() -> dict[str, Any]:
         return {
             "stores": [{"id": s.id, "name": s.name or s.id, "timezone": s.timezone} for s in stores],
-            "notes": list(notes),
+            "notes": dict(notes),
             "simulated": simulated,
         }
 

@@ -1,6 +1,6 @@
 """What the central process reads of ``config.yaml``."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -15,8 +15,8 @@ class DashboardConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    notes: tuple[str, ...] = ()
-    """Sentences that every page shows on top, e.g. which sensors are simulated."""
+    notes: dict[Literal["en", "zh"], str] = {}
+    """What every page says on top, by language, e.g. which sensors are simulated."""
 
     @model_validator(mode="after")
     def _loopback_only(self) -> Self:

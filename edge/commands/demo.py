@@ -16,6 +16,8 @@ import click
 from sync.errors import SyncError
 
 READY_S = 60.0
+MARKER = ".yingke-demo"
+"""Says that a folder was made by the demonstration and may be removed by it."""
 
 
 @click.command()
@@ -28,7 +30,7 @@ def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
     from edge.demo.children import Children
     from edge.demo.fitting_rooms import Scene
     from edge.demo.media import choose
-    from edge.demo.plan import DAY_S, ITEMS_PER_HOUR, configuration, day_start, write
+    from edge.demo.plan import DAY_S, GUESTS_PER_HOUR, HEAD_START_S, configuration, day_start, write
     from edge.demo.reader import EmulatedReader
     from sync.broker import NatsServer
     from sync.stopping import stop_on_signals
@@ -37,17 +39,16 @@ def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
     _claim(port)
     stop = threading.Event()
     with stop_on_signals(stop):
-        folder = folder.resolve()
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder = _fresh(folder.resolve())
         media = choose(folder.parent / "cache")
         click.echo(f"camera   {media.label}: {media.path}")
-        wall = time.time()
+        wall = time.time() + HEAD_START_S
         start = day_start(wall)
+        scene = Scene(start, seed=1, seconds=DAY_S, visits_per_hour=GUESTS_PER_HOUR)
         with (
             NatsServer(folder / "nats") as broker,
             EmulatedReader(
-                start=start, speed=speed, scene=Scene(start, seed=1, seconds=DAY_S, visits_per_hour=ITEMS_PER_HOUR)
+                start=start, speed=speed, scene=scene, elapsed=lambda: max(0.0, time.time() - wall)
             ) as reader,
             Children(folder / "logs") as children,
         ):
@@ -56,7 +57,7 @@ def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
             click.echo("wifi     simulated capture")
             path = folder / "config.yaml"
             ports = {"http": port, "mqtt": broker.port, "reader": reader.port}
-            write(configuration(media, reader.rooms.scene.rooms, folder, wall=wall, speed=speed, **ports), path)
+            write(configuration(media, scene.rooms, folder, wall=wall, speed=speed, **ports), path)
             children.start("centre", ["centre", "--config", str(path)])
             children.start("edge", ["edge", "--config", str(path)])
             address = f"http://127.0.0.1:{port}/"
@@ -66,6 +67,18 @@ def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
                 _follow(address, children, stop, seconds)
             click.echo("\nstopping")
     click.echo("stopped; nothing was left running")
+
+
+def _fresh(folder: Path) -> Path:
+    """An empty folder of the demonstration; what an earlier one left there is removed, anything else is not touched."""
+    marker = folder / MARKER
+    if folder.exists() and any(folder.iterdir()) and not marker.exists():
+        raise SyncError(f"{folder} holds something else", "name an empty or new folder with --folder")
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    marker.touch()
+    return folder
 
 
 def _free_port() -> int:

@@ -11,8 +11,10 @@ from edge.demo.media import Media
 ZONE = "Asia/Shanghai"
 OPENS, CLOSES = 10, 22
 DAY_S = (CLOSES - OPENS) * 3600
-ITEMS_PER_HOUR = 5.0
-"""Garments carried into fitting rooms: in proportion to the visits that the video gives at that speed."""
+GUESTS_PER_HOUR = 2.0
+"""Who carry garments into fitting rooms: in proportion to the visits that the video gives at that speed."""
+HEAD_START_S = 4.0
+"""Real seconds from the start of the processes to the opening of the store: they take about two to come up."""
 PROBES = Path(__file__).parent / "probes.pcap"
 CALIBRATION = Path(__file__).parent / "probes.calibration.json"
 STORE = "demo"
@@ -27,7 +29,7 @@ def day_start(wall: float) -> float:
 def configuration(
     media: Media, rooms: int, folder: Path, *, wall: float, speed: float, http: int, mqtt: int, reader: int
 ) -> dict[str, Any]:
-    """``config.yaml`` of the demonstration. ``wall`` is when its clock starts; ports are of loopback."""
+    """``config.yaml`` of the demonstration. ``wall`` is when its clock begins to run; ports are of loopback."""
     start = day_start(wall)
     return {
         "store": {"id": STORE, "name": "迎客演示店 Yingke demo store", "timezone": ZONE,
@@ -45,7 +47,8 @@ def configuration(
         },
         "edge": {
             "data": str(folder / "edge"),
-            "heartbeat_seconds": 30.0 * speed / 10,
+            "heartbeat_seconds": 3.0 * speed,
+            "stale_seconds": 10.0 * speed,
             "counting": {"door": {"lines": [line.config() for line in media.lines]}},
             "tryons": {"fitting": {"rooms": {str(n): f"room-{n}" for n in range(1, rooms + 1)}}},
             "devices": {"wifi": {"window_seconds": 600, "calibration": str(CALIBRATION)}},
@@ -55,14 +58,14 @@ def configuration(
     }  # fmt: skip
 
 
-def notes(media: Media, speed: float) -> list[str]:
-    """What the page says on top, in both languages."""
-    return [
-        f"Demonstration: the clock runs {speed:.0f} times as fast. Camera: {media.label}, repeated all day; "
+def notes(media: Media, speed: float) -> dict[str, str]:
+    """What the page says on top, by language."""
+    return {
+        "en": f"Demonstration: the clock runs {speed:.0f} times as fast. Camera: {media.label}, repeated all day; "
         "the counts are real detections. RFID: an emulated reader over real LLRP. Wi-Fi: a simulated capture.",
-        f"演示：时钟快 {speed:.0f} 倍。摄像头：{media.label_zh}，全天重复，计数为真实检测；"
+        "zh": f"演示：时钟快 {speed:.0f} 倍。摄像头：{media.label_zh}，全天重复，计数为真实检测；"
         "RFID：模拟读写器，真实 LLRP 协议；Wi-Fi：模拟采集。",
-    ]
+    }
 
 
 def write(config: dict[str, Any], path: Path) -> None:

@@ -43,9 +43,9 @@ class Feed:
 
 
 @contextmanager
-def served(store: CentralStore, now: float, notes: tuple[str, ...] = ()) -> Iterator[str]:
+def served(store: CentralStore, now: float, note: str = "") -> Iterator[str]:
     """The address of the page while it is served."""
-    app = create_app(store, [SHOP], lambda: now, notes, simulated=bool(notes))
+    app = create_app(store, [SHOP], lambda: now, {"zh": note} if note else {}, simulated=bool(note))
     server = PageServer(app)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

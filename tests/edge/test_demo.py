@@ -56,7 +56,7 @@ def mentioning(folder: Path) -> list[int]:
             command = (entry / "cmdline").read_bytes()
         except OSError:
             continue
-        if str(folder).encode() in command and b"pytest" not in command:
+        if str(folder).encode() in command and int(entry.name) != os.getpid():
             found.append(int(entry.name))
     return found
 
@@ -105,3 +105,12 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
         f"error: port {port} is in use",
         "fix: stop what uses it, or: yingke demo --port 0 (any free one)",
     ]
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    command = [sys.executable, "-m", "yingke", "demo", "--port", "0", "--folder", str(tmp_path)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert "holds something else" in ran.stderr
+    assert (tmp_path / "photos").exists()
