@@ -49,4 +49,8 @@ class TryOnConfig(BaseModel):
         10.0
     )
     lateness_seconds: Annotated[float, Field(ge=0, le=60, description="reads may come so much out of order")] = 2.0
+    silence_seconds: Annotated[
+        Seconds,
+        Field(description="without any read, time goes on only this far behind the clock: reads may be under way"),
+    ] = 120.0
     clock_step_seconds: Annotated[Seconds, Field(description="a larger step back is a clock that was set")] = 60.0

@@ -66,8 +66,8 @@ class Sessions:
         return found
 
     def advance(self, now: float) -> list[Session]:
-        """The sessions that are over by ``now`` though nothing is read."""
-        return self._judged(self._tracker.advance(now))
+        """The sessions that were over ``silence_seconds`` before ``now`` though nothing is read."""
+        return self._judged(self._tracker.advance(now - self._config.silence_seconds))
 
     def end(self) -> list[Session]:
         """Nothing more will come: the sessions that are still open, as far as they were seen."""
@@ -109,7 +109,8 @@ class Sessions:
 class TryOnProcessor:
     """``Processor[TagRead]``: one ``yingke.tryon.v1`` event per session, at the moment the item left the room.
 
-    A session comes about a minute and a half after that moment: until then it may go on.
+    An event comes about a minute after that moment, and two minutes later where no tag at all is read any more: until
+    then the session may go on.
     """
 
     def __init__(self, sensor: str, config: TryOnConfig) -> None:
