@@ -24,7 +24,8 @@ Epc = Annotated[str, Field(pattern=r"^([0-9A-F]{4}){2,31}$")]
 Gtin = Annotated[str, Field(pattern=r"^[0-9]{14}$")]
 Member = Annotated[str, Field(pattern=r"^M-[0-9A-Z]{4,26}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""Up to the largest whole number that every JSON reader holds exactly."""
 Seconds = Annotated[float, Field(ge=0)]
 
 
@@ -46,7 +47,7 @@ class Data(BaseModel):
 class Evidence(BaseModel):
     """Why a crossing was counted, without any image."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     track: Count
     track_seconds: Seconds
     detections: Count
@@ -103,7 +104,7 @@ class Arrival(Data):
 class Interval(BaseModel):
     """An estimated number with its interval."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     value: Annotated[float, Field(ge=0)]
     low: Annotated[float, Field(ge=0)]
     high: Annotated[float, Field(ge=0)]
@@ -264,7 +265,9 @@ def decode(payload: bytes) -> AnyEvent:
         return _ENVELOPES[kind].model_validate_json(payload)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        raise InvalidEvent(f"{'.'.join(str(part) for part in first['loc'])}: {first['type']}") from error
+        # The name of an unknown field is the sender's content: it could hold anything.
+        known = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
+        raise InvalidEvent(f"{'.'.join(str(part) for part in known) or 'event'}: {first['type']}") from error
 
 
 def uuid7(seconds: float) -> UUID:
