@@ -16,7 +16,7 @@ HEADER: Final = struct.Struct(">HII")
 """Version and type, length (header included), id: 10 bytes."""
 MAX_MESSAGE: Final = 4 << 20
 """Bytes. A report of one tag takes about 50; 4 MiB is 80,000 tags at once, and a garbled length is usually more."""
-MAX_LAYOUTS: Final = 256
+MAX_LAYOUTS: Final = 64
 
 READER_EVENT_NOTIFICATION: Final = 63
 RO_ACCESS_REPORT: Final = 61
@@ -68,19 +68,20 @@ class Decoder:
 
     def messages(self) -> Iterator[Message]:
         """The whole messages fed so far, each once. Raises ``FormatError`` where the stream stops being LLRP."""
-        while len(self._buffer) - self._position >= HEADER.size:
-            head, length, number = HEADER.unpack_from(self._buffer, self._position)
+        buffer, header = self._buffer, HEADER.size
+        while len(buffer) - self._position >= header:
+            position = self._position
+            offset = self._offset + position
+            head, length, number = HEADER.unpack_from(buffer, position)
             kind = head & 0x3FF
-            if not 1 <= head >> 10 <= 3 or (self.offset == 0 and kind not in MESSAGE_TYPES):
+            if not 1 <= head >> 10 <= 3 or (offset == 0 and kind not in MESSAGE_TYPES):
                 raise self._not_llrp()
-            if not HEADER.size <= length <= MAX_MESSAGE:
-                raise damaged(self.offset, f"message type {kind} claims a length of {length} bytes")
-            end = self._position + length
-            if end > len(self._buffer):
+            if not header <= length <= MAX_MESSAGE:
+                raise damaged(offset, f"message type {kind} claims a length of {length} bytes")
+            if position + length > len(buffer):
                 return
-            message = Message(kind, number, bytes(self._buffer[self._position + 10 : end]), self.offset)
-            self._position = end
-            yield message
+            self._position = position + length
+            yield Message(kind, number, bytes(buffer[position + header : position + length]), offset)
 
     def _not_llrp(self) -> FormatError:
         if self.offset:
@@ -105,8 +106,9 @@ class Decoder:
         body, base, position = message.body, message.offset + HEADER.size, 0
         if message.type != RO_ACCESS_REPORT:
             return
-        while position < len(body):
-            layout = self._layouts.get(int.from_bytes(body[position + 2 : position + 4], "big"))
+        size, layouts = len(body), self._layouts
+        while position < size:
+            layout = layouts.get(int.from_bytes(body[position + 2 : position + 4], "big"))
             if (
                 layout is None
                 or int.from_bytes(body[position : position + layout.length], "big") & layout.mask != layout.pattern
@@ -116,9 +118,9 @@ class Decoder:
                     position = span.end
                     continue
                 layout = Layout(body, span, base)
-                if len(self._layouts) >= MAX_LAYOUTS:
-                    self._layouts.clear()
-                self._layouts[layout.length] = layout
+                if len(layouts) >= MAX_LAYOUTS:
+                    layouts.clear()
+                layouts[layout.length] = layout
             yield position, layout
             position += layout.length
 

@@ -126,23 +126,26 @@ class Layout:
 
     def __init__(self, body: bytes, report: Span, base: int) -> None:
         self.length = report.end - report.start
+        self._start = report.start
         self._fields: dict[str, tuple[int, str]] = {}
-        self._fixed = bytearray(b"\xff" * 4 + b"\0" * (self.length - 4))
+        fixed = bytearray(b"\xff" * 4 + b"\0" * (self.length - 4))
         self.epc_bits = 0
         self.ascii = False
         for span in spans(body, report.value, report.end, base):
-            self._learn(body, span, span.start - report.start, base)
+            self._learn(fixed, body, span, base)
         if "epc" not in self._fields:
             raise damaged(base + report.start, "tag report without an EPC")
-        self.mask = int.from_bytes(self._fixed, "big")
+        self.mask = int.from_bytes(fixed, "big")
         self.pattern = int.from_bytes(body[report.start : report.end], "big") & self.mask
         self.names = tuple(self._fields)
         self.unpack = self._struct(self.names).unpack_from
         self._prepare_reads()
 
-    def _learn(self, body: bytes, span: Span, at: int, base: int) -> None:
+    def _learn(self, fixed: bytearray, body: bytes, span: Span, base: int) -> None:
+        """Note the fields of one parameter, and in ``fixed`` the bytes that make it that parameter."""
+        at = span.start - self._start
         value = at + span.value - span.start
-        self._fixed[at:value] = b"\xff" * (value - at)
+        fixed[at:value] = b"\xff" * (value - at)
         if body[span.start] & 0x80:
             for name, code in _TV_FIELDS[span.type]:
                 self._add(name, value, code)
@@ -156,12 +159,12 @@ class Layout:
             octets = (bits + 7) // 8
             if octets > span.end - span.value - 2:
                 raise damaged(base + span.start, f"EPC of {bits} bits in {span.end - span.value - 2} bytes")
-            self._fixed[value : value + 2] = b"\xff\xff"
+            fixed[value : value + 2] = b"\xff\xff"
             self._add("epc", value + 2, f"{octets}s")
             self.epc_bits = bits
             self.ascii = octets >= 24
         elif span.type == _CUSTOM and span.end - span.value >= 8:
-            self._fixed[value : value + 8] = b"\xff" * 8
+            fixed[value : value + 8] = b"\xff" * 8
             vendor = struct.unpack_from(">II", body, span.value)
             if vendor == _IMPINJ_PEAK_RSSI and span.end - span.value >= 10:
                 self._add("impinj_peak_rssi", value + 8, "h")
