@@ -72,7 +72,7 @@ def test_a_store_that_speaks_for_another_is_not_believed(store: CentralStore) ->
         (b"[" * 60_000, "not JSON: RecursionError"),
         (b"{}", "unknown type: none"),
         (b'{"type":"yingke.visit.v9"}', "unknown type: yingke.visit.v9"),
-        (b'{"a":"\\ud800","type":"yingke.visit.v1"}', ": json_invalid"),
+        (b'{"a":"\\ud800","type":"yingke.visit.v1"}', "event: json_invalid"),
         (b"9" * 5000, "not JSON: ValueError"),
     ],
 )
