@@ -16,6 +16,8 @@ _DIP: Final = 14.0
 model, 14 puts the most starts and ends within 3 s; lower cuts a shadow at the door off, higher takes in the walk."""
 _WALK: Final = 10
 """Seconds. In the noise model, people pass the other doors for 12 s before and after."""
+_SETTLED: Final = 60
+"""Epochs after which somebody who came in has hung up what they carry."""
 _BLOCK: Final = 10
 """Epochs per block before looking for wearing. Of 5, 8, 10 and 12 with the median to the ninth decile of each, 10 with
 the ninth decile told worn from unworn best on seeds 1 to 5 of ``edge.demo.fitting_rooms`` (area under the curve 0.92):
@@ -54,7 +56,8 @@ def judge(one: Finished, first: int, config: TryOnConfig) -> list[Verdict]:
     An item that lives beside a room leads in it all day: then what counts are the times that it came much closer.
     ``first`` is the first epoch of the recording: what was before it is unknown, as is what comes after ``one.now``.
     """
-    stay, trace = one.stay, _trace(one, first, config)
+    stay = one.stay
+    trace = _trace(one, first, min(one.now, stay.led + lookback(config)), config)
     margin = stay.margin / max(stay.epochs, 1) * config.epoch_seconds / config.window_seconds
     span = (stay.opened, stay.led)
     whole = _verdict(trace, span, margin, first, one.now, config, config.contrast_db)
@@ -65,10 +68,16 @@ def judge(one: Finished, first: int, config: TryOnConfig) -> list[Verdict]:
     return [verdict for verdict in verdicts if verdict is not None]
 
 
-def plausible(one: Finished, first: int, config: TryOnConfig) -> Verdict | None:
-    """The verdict on a stay as a whole, which may still be going on."""
-    span = (one.stay.opened, one.stay.led)
-    return _verdict(_trace(one, first, config), span, 0.0, first, one.now, config, config.contrast_db)
+def entered(one: Finished, first: int, config: TryOnConfig) -> int | None:
+    """The epoch in which a stay that may still go on began; ``None`` where the item was there before just as well."""
+    stay = one.stay
+    until = min(one.now, stay.led, stay.opened + _SETTLED)
+    trace = _trace(one, first, until, config)
+    start = _edge_in(trace, stay.opened)
+    before = _before(trace, start, first, config)
+    if before is None:
+        return start if (stay.led - start) * config.epoch_seconds <= config.unseen_end_seconds else None
+    return start if trace.mean(start, until + 1) - before >= config.contrast_db else None
 
 
 def _verdict(
@@ -111,15 +120,19 @@ def _logistic(x: float) -> float:
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, x))))
 
 
-def _trace(one: Finished, first: int, config: TryOnConfig) -> _Trace:
+def _trace(one: Finished, first: int, end: int, config: TryOnConfig) -> _Trace:
+    """What was seen around the stay, up to the epoch ``end``."""
     place = one.stay.place
     begin = max(first, one.stay.opened - lookback(config))
-    end = min(one.now, one.stay.led + lookback(config))
     room, other = [0.0] * (end - begin + 1), [0.0] * (end - begin + 1)
     for epoch, values in one.tag.trace:
-        if begin <= epoch <= end:
+        if epoch > end:
+            break
+        if epoch >= begin:
             room[epoch - begin] = values.get(place, 0.0)
-            other[epoch - begin] = max((v for p, v in values.items() if p != place), default=0.0)
+            for elsewhere, value in values.items():
+                if elsewhere != place and value > other[epoch - begin]:
+                    other[epoch - begin] = value
     return _Trace(begin, room, other)
 
 
@@ -162,20 +175,29 @@ def _edge_out(trace: _Trace, led: int) -> int:
     return low + edge
 
 
-def _contrast(trace: _Trace, start: int, end: int, first: int, now: int, config: TryOnConfig) -> float | None:
-    """dB by which the stay is above what was just before and after; ``None`` where it cannot be told and is too long.
-
-    ``_WALK`` seconds on either side are left out: the walk in and out.
-    """
+def _before(trace: _Trace, start: int, first: int, config: TryOnConfig) -> float | None:
+    """The level just before a stay, ``None`` where it is not known. The walk in (``_WALK`` seconds) is left out."""
     aside, length = round(_WALK / config.epoch_seconds), round(config.contrast_seconds / config.epoch_seconds)
-    outside = []
-    if start - aside - length // 2 >= first:
-        outside.append(trace.mean(max(start - aside - length, first), start - aside))
-    if end + aside + length // 2 <= now:
-        outside.append(trace.mean(end + 1 + aside, min(end + 1 + aside + length, now + 1)))
-    if len(outside) < 2 and (end - start) * config.epoch_seconds > config.unseen_end_seconds:
+    if start - aside - length // 2 < first:
         return None
-    return trace.mean(start, end + 1) - max(outside, default=0.0)
+    return trace.mean(max(start - aside - length, first), start - aside)
+
+
+def _after(trace: _Trace, end: int, now: int, config: TryOnConfig) -> float | None:
+    """The level just after a stay, likewise."""
+    aside, length = round(_WALK / config.epoch_seconds), round(config.contrast_seconds / config.epoch_seconds)
+    if end + aside + length // 2 > now:
+        return None
+    return trace.mean(end + 1 + aside, min(end + 1 + aside + length, now + 1))
+
+
+def _contrast(trace: _Trace, start: int, end: int, first: int, now: int, config: TryOnConfig) -> float | None:
+    """dB by which the stay is above what was just before and after; ``None`` where that is unknown and it is long."""
+    sides = (_before(trace, start, first, config), _after(trace, end, now, config))
+    known = [level for level in sides if level is not None]
+    if len(known) < 2 and (end - start) * config.epoch_seconds > config.unseen_end_seconds:
+        return None
+    return trace.mean(start, end + 1) - max(known, default=0.0)
 
 
 def _worn(values: list[float], config: TryOnConfig) -> float:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
-from edge.processors.evidence import Verdict, judge, plausible
+from edge.processors.evidence import Verdict, entered, judge
 from edge.processors.sessions import Finished, Tracker
 from edge.processors.tryon_config import TryOnConfig
 from sensors.readings import TagRead
@@ -95,13 +95,13 @@ class Sessions:
         least, room = config.companion_seconds / config.epoch_seconds, tracker.names[one.stay.place]
         found = set()
         for old in self._recent:
-            start, end = max(old.start / config.epoch_seconds, verdict.start), old.end / config.epoch_seconds
-            if old.room == room and min(end, verdict.end + 1) - start >= least:
+            begin, end = max(old.start / config.epoch_seconds, verdict.start), old.end / config.epoch_seconds
+            if old.room == room and min(end, verdict.end + 1) - begin >= least:
                 found.add(old.epc)
         for tag, stay in tracker.around(one.stay.place, verdict.start, verdict.end):
             if tag.epc not in found and tag.epc != one.tag.epc:
-                other = plausible(Finished(tag, stay, one.now), tracker.first or 0, config)
-                if other and min(other.end, verdict.end) + 1 - max(other.start, verdict.start) >= least:
+                start = entered(Finished(tag, stay, one.now), tracker.first or 0, config)
+                if start is not None and min(stay.led, verdict.end) + 1 - max(start, verdict.start) >= least:
                     found.add(tag.epc)
         return tuple(sorted(found - {one.tag.epc}))
 
