@@ -20,8 +20,11 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 """Of a store, sensor, line, zone or room: safe in a topic, a path and a file name."""
 Code = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,48}$")]
 """A machine-readable reason; the words for people are in the dashboard."""
-Epc = Annotated[str, Field(pattern=r"^([0-9A-F]{4}){4,31}$")]
+_EPC = r"^([0-9A-F]{4}){4,31}$"
+Epc = Annotated[str, Field(pattern=_EPC)]
 """64 to 496 bits in whole words: a 48-bit MAC address does not fit."""
+is_epc = re.compile(_EPC).match
+"""Whether a text may stand where the contract says ``Epc``."""
 Gtin = Annotated[str, Field(pattern=r"^[0-9]{14}$")]
 Member = Annotated[str, Field(pattern=r"^M-[0-9A-Z]{4,26}$")]
 Share = Annotated[float, Field(ge=0, le=1)]

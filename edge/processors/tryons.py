@@ -18,7 +18,7 @@ from edge.processors.sessions import Finished, Tracker
 from edge.processors.tryon_config import TryOnConfig
 from sensors.readings import TagRead
 from sensors.rfid.epc import decode
-from sync.events import Event, TryOn, utc
+from sync.events import Event, TryOn, is_epc, utc
 
 __all__ = ["Session", "Sessions", "TryOnConfig", "TryOnProcessor", "sessions_of"]
 
@@ -118,10 +118,16 @@ class TryOnProcessor:
         self._sessions = Sessions(config)
 
     def process(self, reading: TagRead, /) -> Sequence[Event]:
+        # A tag whose memory holds no EPC (under 64 bits, half a word) is nobody's item, and no event could name it.
+        if not is_epc(reading.epc):
+            return []
         return [self._event(session) for session in self._sessions.add(reading)]
 
     def flush(self, now: float, /) -> Sequence[Event]:
         return [self._event(session) for session in self._sessions.advance(now)]
+
+    def close(self, now: float, /) -> Sequence[Event]:
+        return [*self.flush(now), *(self._event(session) for session in self._sessions.end())]
 
     def _event(self, session: Session) -> Event:
         product = decode(session.epc)

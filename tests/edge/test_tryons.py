@@ -234,3 +234,21 @@ def test_the_same_seed_is_the_same_day() -> None:
     one, other = FittingRooms(Scene(START, 7, seconds=60)), FittingRooms(Scene(START, 7, seconds=60))
     assert [one.reads(second) for second in range(60)] == [other.reads(second) for second in range(60)]
     assert one.visits == other.visits
+
+
+def test_a_tag_without_an_epc_stops_nothing() -> None:
+    processor = TryOnProcessor("fitting", ROOMS)
+    odd = [replace(read, epc=epc) for epc in ("", "A", "3C22FB010203", "ABC") for read in at(2, 100, 300)]
+    reads = sorted([*QUIET, *odd, *at(2, 100, 300)], key=lambda read: read.time)
+    events = [event for read in reads for event in processor.process(read)] + list(processor.close(START + 800))
+    assert [event.data.epc for event in events if isinstance(event.data, TryOn)] == [SHIRT]
+
+
+def test_a_session_that_is_still_open_when_the_box_stops_is_not_lost() -> None:
+    processor = TryOnProcessor("fitting", ROOMS)
+    for read in sorted([*QUIET, *at(2, 100, 300)], key=lambda read: read.time):
+        if read.time < START + 250:
+            assert processor.process(read) == []
+    [event] = processor.close(START + 250)
+    assert isinstance(event.data, TryOn)
+    assert event.data.room == "room-2"
