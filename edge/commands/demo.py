@@ -32,10 +32,10 @@ def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
     from edge.demo.media import choose
     from edge.demo.plan import DAY_S, GUESTS_PER_HOUR, HEAD_START_S, configuration, day_start, write
     from edge.demo.reader import EmulatedReader
-    from sync.broker import NatsServer
+    from sync.broker import NatsServer, free_port
     from sync.stopping import stop_on_signals
 
-    port = port or _free_port()
+    port = port or free_port()
     _claim(port)
     stop = threading.Event()
     with stop_on_signals(stop):
@@ -79,12 +79,6 @@ def _fresh(folder: Path) -> Path:
     folder.mkdir(parents=True)
     marker.touch()
     return folder
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _claim(port: int) -> None:
