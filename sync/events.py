@@ -38,7 +38,15 @@ def utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(round(seconds * 1000) / 1000, UTC)
 
 
-Time = Annotated[AwareDatetime, AfterValidator(lambda t: t.astimezone(UTC))]
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        # The first and the last hours that a datetime can hold, in a zone whose UTC lies beyond them.
+        raise ValueError("out of range in UTC") from error
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class Data(BaseModel):

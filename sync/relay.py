@@ -14,7 +14,7 @@ from sync.config import SyncConfig
 from sync.delivery import Ack, Floor
 from sync.events import topic
 from sync.mqtt import Broker, Link, LinkLost, MqttBroker, Retry, Session
-from sync.outbox import Outbox
+from sync.outbox import Outbox, OutboxDamaged, OutboxError
 
 log = logging.getLogger(__name__)
 
@@ -66,17 +66,21 @@ class Relay:
         self._connected = False
         self._last_ack: float | None = None
         self._pruned = float("-inf")
+        self._sent = 0
+        """Everything up to here was sent by this process, on this or an earlier connection."""
         self._restart(0)
 
     def run(self, stop: threading.Event) -> None:
-        """Until ``stop`` is set. Raises ``OutboxError`` when the outbox cannot be read."""
+        """Until ``stop`` is set. Raises ``OutboxDamaged``; a disk that is full or fails for a while is waited for."""
         while not stop.is_set():
             try:
                 with self._broker.connect(self._session) as link:
                     self._retry.good(f"connected to {self._broker}")
                     self._connected = True
                     self._serve(link, stop)
-            except LinkLost as error:
+            except OutboxDamaged:
+                raise
+            except (LinkLost, OutboxError) as error:
                 self._connected = False
                 self._retry.wait(error, stop)
             finally:
@@ -107,6 +111,7 @@ class Relay:
         """Everything after ``confirmed`` is to be sent (again)."""
         self._confirmed = confirmed
         self._cursor = confirmed
+        self._sent = max(self._sent, confirmed)
         self._alert_cursor = confirmed
         self._alerts: set[int] = set()
         self._moved = self._monotonic()
@@ -137,6 +142,7 @@ class Relay:
                 link.publish(row.topic, row.payload)
             self._alerts.discard(row.seq)
             self._cursor = row.seq
+        self._sent = max(self._sent, self._cursor)
         self._alert_cursor = max(self._alert_cursor, self._cursor)
         if idle and (rows or alerts):
             self._moved, self._progressed = self._monotonic(), None
@@ -148,8 +154,10 @@ class Relay:
             return
         self._heard = True
         self._last_ack = self._now()
-        if ack.renew or ack.through > self._outbox.last():
+        if ack.renew or ack.through > max(self._sent, self._outbox.inherited):
+            # The centre holds numbers that this file never sent: what it has under them is something else.
             self._outbox.renew()
+            self._sent = 0
             self._restart(self._outbox.state.confirmed)
             return
         if ack.through + 1 < state.floor and self._monotonic() - self._floor_said > 1.0:
@@ -158,7 +166,9 @@ class Relay:
             floor = Floor(outbox=ack.outbox, oldest=state.floor)
             link.publish(topic(self._outbox.store, "outbox"), floor.encode())
         # During a replay the centre may hold everything already: then only what was sent again is done.
-        through = min(ack.through, self._cursor) if self._cursor < state.resend else ack.through
+        # And never more than was sent: until the first new event of a file that went back in time reaches the centre,
+        # its acks speak of other events under the numbers that come next.
+        through = min(ack.through, self._cursor if self._cursor < state.resend else self._sent)
         self._behind = ack.through if ack.through < state.confirmed else None
         if through > self._confirmed:
             self._advance(through)

@@ -71,6 +71,8 @@ class Outbox:
         self.path = path
         self.store = store
         self.boot = uuid4()
+        self.inherited = 0
+        """The last sequence number when the file was opened."""
         self._config = config or OutboxConfig()
         self._now = now
         self._create = create
@@ -86,6 +88,7 @@ class Outbox:
         try:
             with self._writing() as db:
                 self._check(db)
+                self.inherited = self._last(db, self._state(db))
         except BaseException:
             self._close()
             raise
@@ -143,11 +146,13 @@ class Outbox:
             with self._reading() as db:
                 state = self._state(db)
                 after = max(after, state.floor - 1)
+                # Read before the rows: what is put in between only makes them more.
+                last = self._last(db, state)
                 rows = db.execute(
                     "SELECT seq, leaf, body, checksum FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
                 ).fetchall()
             good = all(files.intact(row) and row[0] == expected for expected, row in enumerate(rows, after + 1))
-            if good and (rows or self.last() <= after):
+            if good and (rows or last <= after):
                 return [self._row(state, row) for row in rows]
             if not mended:
                 self.mend(after)

@@ -171,6 +171,26 @@ def test_many_threads_put_at_once_and_every_call_gets_its_own_numbers(outbox: Ou
     assert sorted(seq for numbers in ranges for seq in numbers) == list(range(1, 201))
 
 
+def test_reading_while_others_put_never_takes_a_new_event_for_a_lost_one(
+    outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    done = threading.Event()
+
+    def put() -> None:
+        for _ in range(150):
+            outbox.put([visit()])
+        done.set()
+
+    thread = threading.Thread(target=put)
+    thread.start()
+    cursor = 0
+    while not done.is_set():
+        rows = outbox.pending(cursor, 50)
+        cursor = rows[-1].seq if rows else cursor
+    thread.join()
+    assert "altered or lost" not in caplog.text
+
+
 @pytest.mark.parametrize(
     "damage",
     [

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from sync.config import MqttConfig, RelayConfig, SyncConfig
+from sync.config import IngestConfig, MqttConfig, RelayConfig, SyncConfig
 from sync.delivery import Ack
 from sync.events import decode
 from sync.ingest import Ingest
-from sync.outbox import Outbox
+from sync.outbox import Outbox, OutboxError
 from sync.relay import Relay
 from sync.store.store import CentralStore
 from tests.fakes import FakeBroker
@@ -270,3 +270,52 @@ def test_a_replay_sends_everything_again_even_what_the_centre_holds(outbox: Outb
         until(lambda: drained(outbox), 10)
     assert store.last_cursor("s1") >= 120
     assert len(store.events_after("s1", 0, 1000)) == 120
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_old_copy_that_first_repeats_what_the_centre_holds_loses_none_of_its_new_events(
+    tmp_path: Path, store: CentralStore, restarted: bool
+) -> None:
+    broker, clock = FakeBroker(), Clock()
+    path, copy = tmp_path / "outbox.db", tmp_path / "copy.db"
+    # One event per batch: the first acks come before the centre saw anything that tells of the other file.
+    one_by_one = FAST.model_copy(update={"ingest": IngestConfig(batch_rows=1)})
+
+    with running(Ingest(store, one_by_one, broker)):
+        until(lambda: len(broker._kept) == 2, 5)
+        with Outbox(path, "s1") as outbox:
+            outbox.put([visit() for _ in range(10)])
+        copy.write_bytes(path.read_bytes())
+        with Outbox(path, "s1") as outbox, running(Relay(outbox, FAST, broker=broker, monotonic=clock)):
+            outbox.put([visit() for _ in range(190)])
+            until(partial(passing, clock, outbox), 20)
+        with Outbox(copy, "s1") as outbox:
+            outbox.put([visit() for _ in range(300)])
+            if not restarted:
+                with running(Relay(outbox, FAST, broker=broker, monotonic=clock)):
+                    until(partial(passing, clock, outbox), 20)
+        with Outbox(copy, "s1") as outbox, running(Relay(outbox, FAST, broker=broker, monotonic=clock)):
+            until(partial(passing, clock, outbox), 20)
+        assert len(store.events_after("s1", 0, 1000)) == 500
+
+
+class FullDisk(Outbox):
+    """An outbox whose confirmations fail a few times, as on a full disk."""
+
+    failures = 2
+
+    def confirm(self, through: int) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise OutboxError("no space left for the outbox", "free disk space; it resumes by itself")
+        super().confirm(through)
+
+
+def test_a_disk_that_is_full_for_a_while_does_not_end_the_relay(tmp_path: Path, store: CentralStore) -> None:
+    broker = FakeBroker()
+    with FullDisk(tmp_path / "outbox.db", "s1") as outbox:
+        outbox.put([visit() for _ in range(20)])
+        with running(Relay(outbox, FAST, broker=broker), Ingest(store, FAST, broker)):
+            until(lambda: drained(outbox), 10)
+        assert outbox.failures == 0
+    assert len(store.events_after("s1", 0, 1000)) == 20

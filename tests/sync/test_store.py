@@ -1,6 +1,7 @@
 """The central store, on SQLite and on PostgreSQL: exactly once, in any order; dead letters; reads."""
 
 import random
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -98,6 +99,16 @@ def test_nothing_waits_behind_a_poison_message(store: CentralStore) -> None:
     poison = Incoming(good.topic, box.send(visit()).payload.replace(b'"door"', b'"D O"'))
     result = store.ingest([good, poison, box.send(visit())])
     assert (result.stored, result.dead, result.acks[0][1].through) == (2, 1, 3)
+
+
+@pytest.mark.parametrize("moment", [b"0001-01-01T00:00:00+10:00", b"9999-12-31T23:59:59-10:00"])
+def test_a_time_that_utc_cannot_hold_is_a_dead_letter(store: CentralStore, moment: bytes) -> None:
+    box = Box()
+    good, other = box.send(visit()), box.send(visit())
+    poison = Incoming(other.topic, re.sub(rb'"time":"[^"]*"', b'"time":"%s"' % moment, other.payload))
+    result = store.ingest([good, poison])
+    assert (result.stored, result.dead, result.acks[0][1].through) == (1, 1, 2)
+    assert store.dead_letters()[0].reason == "time: value_error"
 
 
 def test_an_event_that_only_the_database_refuses_is_a_dead_letter_and_the_rest_is_stored(store: CentralStore) -> None:
