@@ -18,6 +18,8 @@ from sync.settings import StoreConfig
 
 STATIC = Path(__file__).parent / "static"
 EVENTS_SHOWN = 50
+EXPECTED_S = 7 * 86400.0
+"""A line that reported within a week is expected to report: a camera that died yesterday is a gap today."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -82,9 +84,8 @@ def create_app(
             raise HTTPException(422, "date is outside 1970 to 2200")
         wanted = day or local_date(place, moment)
         start, end = bounds(place, wanted)
-        view = day_view(
-            reader.footfall_minutes(store, start, end), reader.places(store, start, end), place, wanted, moment
-        )
+        expected = reader.places(store, start - EXPECTED_S, end)
+        view = day_view(reader.footfall_minutes(store, start, end), expected, place, wanted, moment)
         return view | {
             "tryons": reader.tryon_count(store, start, end),
             "devices": window_document(reader.latest_devices(store, start, min(end, moment + 1))),

@@ -27,10 +27,12 @@ class Feed:
     def send(self, *events: Event) -> None:
         assert self.store.ingest([self.box.send(event) for event in events]).stored == len(events)
 
-    def minutes(self, start: float, count: int, entered: int = 1, coverage: float = 60.0) -> None:
+    def minutes(
+        self, start: float, count: int, entered: int = 1, coverage: float = 60.0, place: str = "entrance"
+    ) -> None:
         for begin in (start + 60 * i for i in range(count)):
             data = FootfallMinute(
-                minute=utc(begin), place="entrance", entered=entered, left=0, coverage=coverage, revision=0
+                minute=utc(begin), place=place, entered=entered, left=0, coverage=coverage, revision=0
             )
             self.send(Event.new("door", begin, data))
 

@@ -46,6 +46,14 @@ def test_a_day_without_events_is_unknown_and_not_zero(client: httpx.Client) -> N
     assert {hour["covered"] for hour in day["hours"]} == {"gap"}
 
 
+def test_a_door_that_reported_yesterday_and_is_dead_today_lowers_the_coverage(
+    client: httpx.Client, store: CentralStore
+) -> None:
+    Feed(store).minutes(OPENS - 86400, 1, place="back-door")
+    day = client.get(f"/api/v1/stores/{SHOP.id}/day").json()
+    assert day["coverage"] == 0.3
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
