@@ -1,10 +1,10 @@
 """SIMULATED fitting rooms: people, garments and a rack, as the tag reads of one reader, with the truth beside them.
 
 Engineering assumptions, not measurements. One ceiling antenna per room, rooms in a row; optionally one more antenna
-over the shop floor. A rack stands beside room 1. Visitors carry one to five garments past the other doors into a room, try
-some of them on one after the other, hang others on the hook, and walk out; some garments come from the rack and go back
-to it. Others only pass the doors, or stop before one. Levels have 4 dB of noise
-per attempt and 4 dB per tag, and are lower behind walls, in the shadow of other bodies and while worn.
+over the shop floor. A rack stands beside room 1. Visitors carry one to five garments past the other doors into a
+room, try some of them on one after the other, hang others on the hook, and walk out; some garments come from the rack
+and go back to it. Others only pass the doors, or stop before one. Levels have 4 dB of noise per attempt and 4 dB per
+tag, and are lower behind walls, in the shadow of other bodies and while worn.
 """
 
 from dataclasses import dataclass
