@@ -17,14 +17,20 @@ log = logging.getLogger("yingke.centre")
 def centre(path: Path) -> None:
     """Run the central half: ingest from MQTT, the database, and the pages."""
     from sync.settings import load
+    from sync.stopping import stop_on_signals
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    run(load(path, CentreFile))
+    config = load(path, CentreFile)
+    stop = threading.Event()
+    # The web server has handlers of its own, and passes what it got on to these when it is done: without them SIGTERM
+    # would then end the process before the ingest and the database were left in order.
+    with stop_on_signals(stop):
+        run(config, stop)
 
 
-def run(config: CentreFile) -> None:
-    """Serve until SIGTERM or Ctrl-C. Raises ``SyncError`` when the port or the database cannot be had."""
+def run(config: CentreFile, stop: threading.Event) -> None:
+    """Serve until SIGTERM, Ctrl-C or ``stop``. Raises ``SyncError`` when the port or the database cannot be had."""
     from dashboard.app import create_app
     from dashboard.server import PageServer, bind
     from sync.clock import clock
@@ -33,7 +39,6 @@ def run(config: CentreFile) -> None:
     from sync.store.store import CentralStore
 
     follow_parent()
-    stop = threading.Event()
     listener = bind(config.dashboard)
     with listener, CentralStore(config.sync.database.resolved(), config.sync.ingest) as store:
         notes, simulated = config.dashboard.notes, config.clock is not None

@@ -87,7 +87,6 @@ def run(config: EdgeFile, stop: threading.Event) -> None:
     Raises ``OutboxError`` when the outbox cannot be used (any more).
     """
     now = clock(config.clock)
-    config.edge.data.mkdir(parents=True, exist_ok=True)
     with Outbox(config.edge.data / "outbox.db", config.store.id, config.sync.outbox, now) as outbox:
         loops = build_loops(config, outbox, now)
         heartbeat = Heartbeat([loop.status for loop in loops], outbox, now, config.edge.heartbeat_seconds)
@@ -99,9 +98,13 @@ def run(config: EdgeFile, stop: threading.Event) -> None:
             sensing = [pool.submit(loop.run, stop) for loop in loops]
             for future in (*others, *sensing):
                 future.add_done_callback(lambda done: stop.set() if done.exception() else None)
-            stop.wait()
-            # The relay and the heartbeat end after the sensors: the last events still have a chance to go out now.
-            wait(sensing)
-            ending.set()
+            try:
+                stop.wait()
+                # The relay and the heartbeat end after the sensors: the last events still have a chance to go out now.
+                wait(sensing)
+            finally:
+                # Also when a second Ctrl-C cuts this short: the pool waits for all of them.
+                stop.set()
+                ending.set()
         for future in (*others, *sensing):
             future.result()

@@ -12,6 +12,7 @@ from sensors.errors import SensorError
 from sensors.readings import Silence, Source
 from sync.errors import SyncError
 from sync.events import Event, Health
+from sync.outbox import EventTooLarge
 
 log = logging.getLogger("yingke.edge")
 
@@ -103,15 +104,27 @@ class SensorLoop:
             except SensorError as error:
                 reason, said = "source_lost", f"{error}; {error.fix}"
             except Exception as error:  # the one place: a sensor's bug must not stop the others
-                reason, said = "crashed", f"{type(error).__name__}: please report this"
-                log.debug("%s crashed", self.status.sensor, exc_info=True)
+                reason, said = "crashed", self._crash(error)
             attempt = 0 if self.status.readings > before else attempt + 1
             wait = self._backoff.wait(attempt, self._rng)
             self._lost(reason, said, wait)
-            self._put(self._processor.flush(self._now()), stop)
+            self._put(self._last_of(self._processor.flush, self._now()), stop)
             stop.wait(wait)
-        self._put(self._processor.close(self._now() if self._latest is None else self._latest), stop)
+        latest = self._now() if self._latest is None else self._latest
+        self._put(self._last_of(self._processor.close, latest), stop)
         self.status.state, self.status.reason = "stopped", None
+
+    def _last_of(self, ended: Callable[[float], Sequence[Event]], now: float) -> Sequence[Event]:
+        """What a processor still has to tell; one that crashes here, too, tells nothing."""
+        try:
+            return ended(now)
+        except Exception as error:  # as in run: a sensor's bug must not stop the others
+            log.error("%s: %s", self.status.sensor, self._crash(error))
+            return ()
+
+    def _crash(self, error: Exception) -> str:
+        log.debug("%s crashed", self.status.sensor, exc_info=error)
+        return f"{type(error).__name__}: please report this"
 
     def _drain(self, source: Source[Any], stop: threading.Event) -> None:
         flushed = float("-inf")
@@ -125,7 +138,8 @@ class SensorLoop:
                 events = self._processor.process(reading)
             # The reading's own time drives what ends by silence, so that a recording gives the same events as life.
             self._latest = reading.time
-            if reading.time - flushed >= FLUSH_EVERY_S or isinstance(reading, Silence):
+            # A clock that was set back flushes at once, instead of when it has caught up.
+            if not 0 <= reading.time - flushed < FLUSH_EVERY_S or isinstance(reading, Silence):
                 flushed = reading.time
                 events = [*events, *self._processor.flush(reading.time)]
             self.status.dropped = source.dropped
@@ -138,6 +152,14 @@ class SensorLoop:
         while events:
             try:
                 self._sink.put(events)
+                return
+            except EventTooLarge as error:
+                if len(events) == 1:
+                    # It would be refused for ever, and everything behind it would wait.
+                    log.error("%s: an event is given up: %s; %s", self.status.sensor, error, error.fix)
+                    return
+                for event in events:
+                    self._put([event], stop)
                 return
             except SyncError as error:
                 if attempt == 0:
@@ -171,7 +193,8 @@ class Heartbeat:
         events = []
         for status in self._statuses:
             last = self._sent.get(status.sensor)
-            if last is not None and now - last[0] < self._every and last[1] == status.state:
+            # A clock that was set back makes the next one due, instead of silence until it has caught up.
+            if last is not None and 0 <= now - last[0] < self._every and last[1] == status.state:
                 continue
             since, counted = (now - last[0], status.readings - last[2]) if last else (0.0, 0)
             health = status.health(since, counted, now)

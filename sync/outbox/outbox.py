@@ -83,7 +83,9 @@ class Outbox:
         self._full = False
 
     def __enter__(self) -> Self:
-        if self._create and not self.path.exists():
+        with files.translated(self.path):
+            missing = self._create and not self.path.exists()
+        if missing:
             files.create(self.path, self.store)
         try:
             with self._writing() as db:

@@ -11,6 +11,7 @@ from sensors.errors import SourceError
 from sensors.readings import Silence, TagRead
 from sync.errors import SyncError
 from sync.events import Event, Health, Item
+from sync.outbox import EventTooLarge
 
 
 class Scripted:
@@ -167,3 +168,57 @@ def test_a_heartbeat_tells_the_rate_and_that_a_sensor_fell_silent() -> None:
     [event] = heart.due(30)
     assert isinstance(event.data, Health)
     assert (event.data.state, event.data.reason) == ("degraded", "silent")
+
+
+class Breaks(Sold):
+    """A processor with a bug that shows wherever it is called at the end."""
+
+    def flush(self, now: float, /) -> Sequence[Event]:
+        raise ZeroDivisionError
+
+    def close(self, now: float, /) -> Sequence[Event]:
+        raise ZeroDivisionError
+
+
+def test_a_processor_that_crashes_again_while_its_loss_is_handled_stops_nothing_else() -> None:
+    sink = Sink()
+    broken = loop([Scripted([SourceError("gone", "plug it in")]), Scripted([])], sink, Breaks())
+    broken.run(threading.Event())
+    assert broken.status.state == "stopped"
+
+
+class Bounded(Sink):
+    """Refuses one event for ever, as the outbox does one that is too large."""
+
+    def put(self, events: Sequence[Event]) -> None:
+        if any(event.time.timestamp() == 2 for event in events):
+            raise EventTooLarge("an event of 70000 bytes is over 65536", "report it")
+        super().put(events)
+
+
+class InPairs(Sold):
+    def process(self, reading: TagRead, /) -> Sequence[Event]:
+        return [*super().process(reading), *super().process(read(reading.time + 1))]
+
+
+def test_an_event_that_is_too_large_for_ever_is_given_up_and_nothing_waits_behind_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sink = Bounded()
+    loop([Scripted([read(1), read(3)])], sink, InPairs()).run(threading.Event())
+    assert [event.time.timestamp() for event in sink.kept] == [1, 3, 4]
+    assert "given up" in caplog.text
+
+
+def test_a_clock_that_is_set_back_delays_no_flush() -> None:
+    processor = Sold()
+    loop([Scripted([read(5000), read(1400), read(1400.5), read(1401)])], Sink(), processor).run(threading.Event())
+    assert processor.flushed == [5000, 1400, 1401]
+
+
+def test_a_clock_that_is_set_back_silences_no_heartbeat() -> None:
+    heart = Heartbeat([SensorStatus("door")], Sink(), lambda: 0.0, every=30)
+    assert len(heart.due(5000)) == 1
+    assert len(heart.due(1400)) == 1
+    assert heart.due(1410) == []
+    assert len(heart.due(1430)) == 1
