@@ -1,5 +1,6 @@
 """The web server of the pages: one socket, and a shutdown that ends the open streams instead of cutting them off."""
 
+import errno
 import socket
 
 import uvicorn
@@ -34,8 +35,11 @@ def bind(config: DashboardConfig) -> socket.socket:
         listener.bind((config.host, config.port))
     except OSError as error:
         listener.close()
-        raise SyncError(
-            f"cannot serve on {config.host}:{config.port}: {error.strerror}",
-            "another program has this port: set dashboard.port to a free one",
-        ) from error
+        taken = error.errno == errno.EADDRINUSE
+        fix = (
+            "another program has this port: set dashboard.port to a free one"
+            if taken
+            else "set dashboard.port to another"
+        )
+        raise SyncError(f"cannot serve on {config.host}:{config.port}: {error.strerror}", fix) from error
     return listener

@@ -18,6 +18,7 @@ log = logging.getLogger("yingke.edge")
 
 State = Literal["starting", "ok", "degraded", "lost", "stopped"]
 FLUSH_EVERY_S = 1.0
+CRASHED = "{}: please report this"
 
 
 class EventSink(Protocol):
@@ -104,7 +105,8 @@ class SensorLoop:
             except SensorError as error:
                 reason, said = "source_lost", f"{error}; {error.fix}"
             except Exception as error:  # the one place: a sensor's bug must not stop the others
-                reason, said = "crashed", self._crash(error)
+                reason, said = "crashed", CRASHED.format(type(error).__name__)
+                log.debug("%s crashed", self.status.sensor, exc_info=True)
             attempt = 0 if self.status.readings > before else attempt + 1
             wait = self._backoff.wait(attempt, self._rng)
             self._lost(reason, said, wait)
@@ -119,12 +121,9 @@ class SensorLoop:
         try:
             return ended(now)
         except Exception as error:  # as in run: a sensor's bug must not stop the others
-            log.error("%s: %s", self.status.sensor, self._crash(error))
+            log.error("%s: %s", self.status.sensor, CRASHED.format(type(error).__name__))
+            log.debug("%s crashed", self.status.sensor, exc_info=True)
             return ()
-
-    def _crash(self, error: Exception) -> str:
-        log.debug("%s crashed", self.status.sensor, exc_info=error)
-        return f"{type(error).__name__}: please report this"
 
     def _drain(self, source: Source[Any], stop: threading.Event) -> None:
         flushed = float("-inf")

@@ -84,7 +84,11 @@ class _Child:
         return self._process.pid
 
     def __enter__(self) -> Self:
-        self.data.mkdir(parents=True, exist_ok=True)
+        try:
+            self.data.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"{self.data} cannot be the folder of {self.name}: {error.strerror}"
+            raise BrokerError(message, "name a folder that can be written") from error
         if not self._fixed:
             self._port = free_port()
         elif not _bindable(self._port):
@@ -165,6 +169,10 @@ class _Child:
             except BrokerError as error:
                 wait = min(wait * 2, 30.0)
                 log.error("%s; %s", error, error.fix)
+            except OSError as error:
+                # A full disk, for instance: its configuration or its log cannot be written now.
+                wait = min(wait * 2, 30.0)
+                log.error("%s cannot be started: %s", self.name, error)
 
 
 class NatsServer(_Child):

@@ -1,12 +1,12 @@
 """``yingke demo``: a whole store day on this machine, from real bytes to the page."""
 
+import http.client
 import json
 import shutil
 import socket
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
         start = day_start(wall)
         scene = Scene(start, seed=1, seconds=DAY_S, visits_per_hour=GUESTS_PER_HOUR)
         with (
-            NatsServer(folder / "nats") as broker,
+            NatsServer(folder / "nats", supervise=True) as broker,
             EmulatedReader(
                 start=start, speed=speed, scene=scene, elapsed=lambda: max(0.0, time.time() - wall)
             ) as reader,
@@ -72,12 +72,17 @@ def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
 def _fresh(folder: Path) -> Path:
     """An empty folder of the demonstration; what an earlier one left there is removed, anything else is not touched."""
     marker = folder / MARKER
-    if folder.exists() and any(folder.iterdir()) and not marker.exists():
-        raise SyncError(f"{folder} holds something else", "name an empty or new folder with --folder")
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    marker.touch()
+    try:
+        if folder.exists() and any(folder.iterdir()) and not marker.exists():
+            raise SyncError(f"{folder} holds something else", "name an empty or new folder with --folder")
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        marker.touch()
+    except OSError as error:
+        raise SyncError(
+            f"{folder} cannot be made: {error.strerror}", "name a folder that can be written with --folder"
+        ) from error
     return folder
 
 
@@ -93,20 +98,22 @@ def _claim(port: int) -> None:
 
 
 def _read(address: str) -> Any:
-    with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310  # our own http address
-        return json.load(answer)
+    """The JSON at ``address``; None while nothing that can be read comes from there."""
+    try:
+        with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310  # our own http address
+            return json.load(answer)
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
 
 
 def _wait_until_up(address: str, children: Any, stop: threading.Event) -> None:
     deadline = time.monotonic() + READY_S
     while not stop.wait(0.2):
         children.check()
-        try:
-            _read(f"{address}healthz")
+        if _read(f"{address}healthz") is not None:
             return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            if time.monotonic() > deadline:
-                raise SyncError(f"the page did not come up in {READY_S:.0f} s", "read the logs folder") from None
+        if time.monotonic() > deadline:
+            raise SyncError(f"the page did not come up in {READY_S:.0f} s", "read the logs folder")
 
 
 def _follow(address: str, children: Any, stop: threading.Event, seconds: float | None) -> None:
@@ -116,9 +123,14 @@ def _follow(address: str, children: Any, stop: threading.Event, seconds: float |
     while not stop.wait(1.0 if terminal else 10.0 if deadline is None else 2.0):
         children.check()
         day = _read(f"{address}api/v1/stores/demo/day")
-        visits = "nothing observed yet" if day["visits"] is None else f"visits {day['visits']}"
-        coverage = "" if day["coverage"] is None else f", coverage {day['coverage']:.0%}"
-        line = f"{day['local_time']} store time: {visits}{coverage}, try-ons {day['tryons']}"
-        click.echo(f"\r\033[K{line}" if terminal else line, nl=not terminal)
+        if day is not None:
+            _say(day, terminal)
         if deadline is not None and time.monotonic() >= deadline:
             return
+
+
+def _say(day: Any, terminal: bool) -> None:
+    visits = "nothing observed yet" if day["visits"] is None else f"visits {day['visits']}"
+    coverage = "" if day["coverage"] is None else f", coverage {day['coverage']:.0%}"
+    line = f"{day['local_time']} store time: {visits}{coverage}, try-ons {day['tryons']}"
+    click.echo(f"\r\033[K{line}" if terminal else line, nl=not terminal)

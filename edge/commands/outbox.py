@@ -80,6 +80,8 @@ def _path(config: Path, file: Path | None) -> Path:
         from sync.settings import load
 
         file = load(config, EdgeFile).edge.data / "outbox.db"
+    if file.is_dir():
+        raise OutboxError(f"{file} is a folder, not an outbox", f"name the file in it: --file {file / 'outbox.db'}")
     if not file.is_file():
         raise OutboxError(f"{file}: there is no outbox", "start the edge once, or name it with --file")
     return file

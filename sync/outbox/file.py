@@ -21,6 +21,8 @@ from sync.events import Event, Health, event_topic
 APPLICATION_ID = 0x59_4B_4F_42
 """``YKOB``: told apart from any other SQLite file by ``file`` and by us."""
 VERSION = 1
+HEADER = b"SQLite format 3\0"
+"""How every SQLite file begins."""
 ALERTS = "alerts"
 LOST = Health(state="degraded", reason="outbox_row_lost")
 
@@ -207,6 +209,15 @@ def is_outbox(db: sqlite3.Connection) -> bool:
     return bool(application == APPLICATION_ID)
 
 
+def has_header(path: Path) -> bool:
+    """Whether the file begins as a SQLite database does; True when that cannot be seen."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(HEADER)) == HEADER
+    except OSError:
+        return True
+
+
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
     """One write transaction: committed at the end, rolled back on any exception."""
@@ -232,8 +243,13 @@ def translated(path: Path) -> Iterator[None]:
                 raise OutboxError(
                     f"no space left for the outbox {path}", "free disk space; it resumes itself"
                 ) from error
+            if path.is_dir():
+                raise OutboxError(f"{path} is a folder, not an outbox", "name the file in it: outbox.db") from error
             fix = "check that the disk is present, writable and not failing; it resumes by itself"
             raise OutboxError(f"the outbox {path} cannot be written or read: {text}", fix) from error
+        if not has_header(path):
+            fix = "name the right file; if it was an outbox, move it away and restore it from a copy"
+            raise OutboxDamaged(f"{path} is no outbox: it does not begin as one", fix) from error
         fix = f"stop the edge, then: yingke outbox salvage {path} NEW_FILE"
         raise OutboxDamaged(f"the outbox {path} is damaged: {text}", fix) from error
     except OSError as error:

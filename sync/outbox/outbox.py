@@ -248,7 +248,9 @@ class Outbox:
 
     def _check(self, db: sqlite3.Connection) -> None:
         if not files.is_outbox(db):
-            raise OutboxDamaged(f"{self.path} is not an outbox of Yingke", "name another file in edge.outbox")
+            raise OutboxDamaged(
+                f"{self.path} is not an outbox of Yingke", "name another folder in edge.data, or move this file away"
+            )
         state = State.load(db)
         if state is None:
             with files.transaction(db):
@@ -259,7 +261,7 @@ class Outbox:
             log.error("the outbox %s lost its state: it continues as %s and sends all it has", self.path, state.id)
         if state.store != self.store:
             message = f"the outbox {self.path} belongs to store {state.store}, not {self.store}"
-            raise OutboxError(message, "let its events drain under the old name, or name another file")
+            raise OutboxError(message, "let its events drain under the old name, or name another folder in edge.data")
         row = db.execute("SELECT seq, leaf, body, checksum FROM event ORDER BY seq DESC LIMIT 1").fetchone()
         last = max(row[0] if row else 0, state.confirmed)
         if (row is not None and not files.intact(row)) or 0 < files.last_given(db) - last < LOST_END:

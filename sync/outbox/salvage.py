@@ -39,14 +39,18 @@ def salvage(damaged: Path, target: Path) -> Salvaged:
     """
     if target.exists():
         raise OutboxError(f"{target} exists already", "name a new file")
-    if not damaged.exists():
-        raise OutboxError(f"{damaged}: no such file", "name the damaged outbox")
+    if not damaged.is_file():
+        raise OutboxError(f"{damaged}: there is no such file", "name the damaged outbox: a file, usually outbox.db")
+    if not files.has_header(damaged) and not damaged.with_name(damaged.name + "-wal").exists():
+        raise OutboxDamaged(
+            f"{damaged} is no outbox: it does not begin as one", "name the outbox, or restore it from a copy"
+        )
     with tempfile.TemporaryDirectory(prefix="yingke-salvage-") as folder:
         copy = Path(folder) / "outbox.db"
         for suffix in ("", "-wal"):
             source = damaged.with_name(damaged.name + suffix)
             if source.exists():
-                shutil.copyfile(source, copy.with_name(copy.name + suffix))
+                _copy(source, copy.with_name(copy.name + suffix))
         try:
             db = files.connect(copy, durable=False, create=False)
         except sqlite3.DatabaseError as error:
@@ -58,6 +62,14 @@ def salvage(damaged: Path, target: Path) -> Salvaged:
         finally:
             db.close()
     return _write(target, state, rows)
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        fix = "check its permissions, and the space for a copy in the folder for temporary files (TMPDIR)"
+        raise OutboxError(f"{source} cannot be copied: {error.strerror}", fix) from error
 
 
 def _state(db: sqlite3.Connection) -> State | None:

@@ -114,3 +114,22 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
     assert ran.returncode == 1
     assert "holds something else" in ran.stderr
     assert (tmp_path / "photos").exists()
+
+
+def test_a_page_that_does_not_answer_for_a_moment_is_no_reason_to_end() -> None:
+    import socket
+
+    from edge.commands.demo import _read
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert _read(f"http://127.0.0.1:{port}/healthz") is None
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "demo"):
+        command = [sys.executable, "-m", "yingke", "demo", "--port", "0", "--folder", str(folder)]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert ran.returncode == 1
+        assert [line.split(":")[0] for line in ran.stderr.splitlines()] == ["error", "fix"]

@@ -62,3 +62,27 @@ def test_a_file_that_is_no_outbox_is_one_line_with_a_fix(
         captured = capsys.readouterr()
         assert captured.out == ""
         assert [line.split(":")[0] for line in captured.err.splitlines()] == ["error", "fix"]
+
+
+def test_a_folder_instead_of_an_outbox_is_one_line_that_names_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (["status", "--file"], ["replay", "--file"], ["salvage"]):
+        more = [str(tmp_path / "new.db")] if command == ["salvage"] else []
+        assert main(["outbox", *command, str(tmp_path), *more]) == 1
+        error = capsys.readouterr().err
+        assert [line.split(":")[0] for line in error.splitlines()] == ["error", "fix"]
+        assert "outbox.db" in error
+
+
+def test_a_text_instead_of_an_outbox_is_not_called_a_damaged_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("what we sold today\n" * 100)
+    for command in (["status", "--file"], ["salvage"]):
+        more = [str(tmp_path / "new.db")] if command == ["salvage"] else []
+        assert main(["outbox", *command, str(path), *more]) == 1
+        error = capsys.readouterr().err
+        assert "is no outbox" in error
+        assert "salvage" not in error

@@ -263,15 +263,26 @@ def test_replay_makes_kept_rows_unconfirmed_again(outbox: Outbox) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"this is no database, however long it is. " * 99, b"SQLite format 3\0" + b"\1" * 500]
+    ("content", "message", "fix"),
+    [
+        (b"this is no database, however long it is. " * 99, "is no outbox", "name the right file"),
+        (b"SQLite format 3\0" + b"\1" * 500, "is damaged", "yingke outbox salvage"),
+    ],
 )
-def test_a_file_that_is_no_database_is_one_line_with_a_fix(path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_database_is_one_line_with_a_fix(path: Path, content: bytes, message: str, fix: str) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
-    with pytest.raises(OutboxDamaged, match="is damaged") as caught, Outbox(path, "s1"):
+    with pytest.raises(OutboxDamaged, match=message) as caught, Outbox(path, "s1"):
         pass
-    assert caught.value.fix
+    assert fix in caught.value.fix
     assert path.read_bytes() == content
+
+
+def test_a_folder_is_not_taken_for_an_outbox(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(OutboxError, match="is a folder") as caught, Outbox(path, "s1"):
+        pass
+    assert "outbox.db" in caught.value.fix
 
 
 def test_another_database_is_not_taken_for_an_outbox(path: Path) -> None:
