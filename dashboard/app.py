@@ -1,20 +1,24 @@
 """The web application of the centre: one page, its API, and a stream that says when something changed."""
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
 from dashboard.changes import Changes
 from dashboard.day import Minute, bounds, day_view, local_date
 from dashboard.documents import event_document, state_document, window_document
 from sync.clock import Now
+from sync.errors import SyncError
 from sync.events import FootfallMinute, Health
 from sync.settings import StoreConfig
+
+log = logging.getLogger("yingke.centre")
 
 STATIC = Path(__file__).parent / "static"
 EVENTS_SHOWN = 50
@@ -55,6 +59,12 @@ def create_app(
     app = FastAPI(title="Yingke", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     known = {store.id: store for store in stores}
     changes = app.state.changes = Changes(reader.last_cursor)
+
+    @app.exception_handler(SyncError)
+    async def unavailable(request: Request, error: Exception) -> Response:
+        # The database is locked, full or away. What exactly is for the log, not for the page.
+        log.warning("%s: %s", request.url.path, error)
+        return JSONResponse({"detail": "the database does not answer now"}, 503, {"Retry-After": "2"})
 
     def chosen(store: str) -> StoreConfig:
         if store not in known:

@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+
+from sync.errors import SyncError
 
 LOOK_EVERY_S = 0.5
 KEEP_ALIVE_S = 15.0
@@ -29,7 +32,9 @@ class Changes:
         loop = asyncio.get_running_loop()
         async with self._lock:
             if loop.time() - self._looked >= self._every:
-                self._cursor = await loop.run_in_executor(None, self._last_cursor)
+                # While the database does not answer nothing changes that a page could read.
+                with suppress(SyncError):
+                    self._cursor = await loop.run_in_executor(None, self._last_cursor)
                 self._looked = loop.time()
             return self._cursor
 

@@ -85,3 +85,20 @@ def test_the_stream_says_at_once_and_again_when_something_came_in(client: httpx.
         first = next(lines)
         Feed(store).minutes(OPENS + 8 * 3600, 1)
         assert next(lines) != first
+
+
+def test_a_database_that_does_not_answer_is_503_for_a_page_and_silence_for_a_stream(
+    store: CentralStore, client: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with client.stream("GET", "/api/v1/changes") as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "event: changed"
+        with store._engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE store RENAME TO away")
+        assert client.get("/healthz").status_code == 503
+        assert client.get("/healthz").json() == {"detail": "the database does not answer now"}
+        with store._engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE away RENAME TO store")
+        Feed(store).minutes(OPENS + 7200, 1)
+        assert "event: changed" in lines
+    assert not any(record.exc_info for record in caplog.records)
