@@ -1,5 +1,6 @@
 """``yingke centre``: the composition root of the central process."""
 
+import gc
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,9 @@ def run(config: CentreFile, stop: threading.Event) -> None:
         notes, simulated = config.dashboard.notes, config.clock is not None
         app = create_app(store, config.all_stores, clock(config.clock), notes, simulated)
         server = PageServer(app)
+        # What is loaded by now lives as long as the process: the collector need not walk through it for every batch
+        # (a sixth of the CPU time of ingest).
+        gc.freeze()
         with ThreadPoolExecutor(1, "ingest") as pool:
             ingest = pool.submit(Ingest(store, config.sync).run, stop)
             ingest.add_done_callback(lambda _: setattr(server, "should_exit", True))

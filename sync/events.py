@@ -8,6 +8,7 @@ a new ``.v2``.
 import json
 import os
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 from uuid import UUID
@@ -224,6 +225,7 @@ class CloudEvent(BaseModel, Generic[DataT]):
 
 AnyEvent = CloudEvent[Any]
 _ENVELOPES: dict[str, type[AnyEvent]] = {name: CloudEvent[kind] for name, kind in DATA_TYPES.items()}  # type: ignore[valid-type]
+_NAMED = re.compile(rb'"type":"([a-z0-9.]{1,64})"')
 _TYPE = re.compile(r"^[a-z0-9.]{1,64}$")
 
 
@@ -265,6 +267,17 @@ class InvalidEvent(SyncError):
 
 def decode(payload: bytes) -> AnyEvent:
     """Parse and check one event. Raises ``InvalidEvent`` with a one-line reason that quotes no content."""
+    # Nearly all are events, with their type where our own encoder puts it: parsed once, at half the cost. The model
+    # checks the type; whatever is not good this way is looked at from the start.
+    named = _NAMED.search(payload)
+    envelope = _ENVELOPES.get(named[1].decode()) if named is not None else None
+    if envelope is not None:
+        with suppress(ValidationError):
+            return envelope.model_validate_json(payload)
+    return _decode_any(payload)
+
+
+def _decode_any(payload: bytes) -> AnyEvent:
     try:
         document = json.loads(payload)
     except (ValueError, RecursionError) as error:

@@ -199,6 +199,7 @@ def _insert_events(
     """
     if not goods:
         return []
+    before = dict(positions)
     rows = []
     for good in goods.values():
         event = good.event
@@ -218,12 +219,23 @@ def _insert_events(
             }
         )
     table = tables.event
-    statement = insert(connection, table).on_conflict_do_nothing().returning(table.c.store, table.c.id)
-    fresh = [goods[store, name] for store, name in connection.execute(statement, rows)]
+    # Only the event's own key may conflict: a position that is taken must be an error, not an event less.
+    done = connection.execute(insert(connection, table).on_conflict_do_nothing(index_elements=["store", "id"]), rows)
+    fresh = list(goods.values()) if done.rowcount == len(rows) else _inserted(connection, goods, before)
     moved = {good.event.storeid for good in fresh}
     for name in sorted(moved):
         connection.execute(update(tables.store).where(tables.store.c.store == name).values(position=positions[name]))
     return fresh
+
+
+def _inserted(connection: Connection, goods: Mapping[tuple[str, UUID], Good], before: Mapping[str, int]) -> list[Good]:
+    """Those of ``goods`` that got a position beyond ``before``; the others were stored earlier."""
+    table, names = tables.event, sorted({store for store, _ in goods})
+    found = []
+    for name in names:
+        query = select(table.c.id).where(table.c.store == name, table.c.position > before[name])
+        found += [goods[name, id_] for id_ in connection.scalars(query.order_by(table.c.position))]
+    return found
 
 
 def _rolled_back(connection: Connection, fresh: Iterable[Good], loaded: Mapping[Key, marks.Mark]) -> set[Key]:

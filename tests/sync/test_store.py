@@ -39,6 +39,30 @@ def test_an_event_is_stored_once_however_often_it_comes(store: CentralStore) -> 
     assert again.acks == first.acks
 
 
+def test_of_a_batch_that_mixes_old_and_new_exactly_the_new_is_counted(store: CentralStore) -> None:
+    one, two = Box(), Box("s2")
+    old = [box.send(minute(number, 1)) for box in (one, two) for number in range(5)]
+    new = [box.send(minute(number, 1)) for box in (one, two) for number in range(5, 8)]
+    store.ingest(old)
+    mixed = [*new[:2], *old, *new[2:]]
+    result = store.ingest(mixed)
+    assert (result.stored, result.duplicates) == (6, 10)
+    for name in ("s1", "s2"):
+        assert sum(row.entered for row in store.footfall_minutes(name, T0, T0 + 600)) == 8
+        assert len(store.events_after(name, 0, 100)) == 8
+    assert stored_rollups(store._engine) == rollups_of(store._engine)["rollups"]
+
+
+def test_a_position_that_is_taken_loses_no_event(store: CentralStore) -> None:
+    box = Box()
+    store.ingest([box.send(visit()), box.send(visit())])
+    with open_engine_of(store).begin() as connection:
+        connection.execute(text("UPDATE store SET position = 1"))
+    result = store.ingest([box.send(visit())])
+    # Kept with its reason, where it can be replayed, instead of dropped as if it were known.
+    assert (result.stored, result.duplicates, result.dead) == (0, 0, 1)
+
+
 def test_the_ack_names_the_highest_number_below_which_nothing_is_missing(store: CentralStore) -> None:
     box = Box()
     one, two, three, four, five = (box.send(visit()) for _ in range(5))
