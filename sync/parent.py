@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable
 
 LOOK_EVERY_S = 0.5
+GRACE_S = 15.0
+"""For an orderly end once the parent is gone: longer than the longest wait of a camera (10 s to open)."""
 
 
-def follow_parent(end: Callable[[], None] | None = None) -> None:
+def follow_parent(end: Callable[[], None] | None = None, grace: float = GRACE_S) -> None:
     """When ``YINGKE_PARENT`` names our parent, watch it from a daemon thread and ``end`` (SIGTERM to us) once it is gone.
 
+    What has not ended ``grace`` seconds later is ended at once: nobody is left who would do it.
     Without the variable this does nothing: a service is not tied to the shell that started it.
     """
     parent = os.environ.get("YINGKE_PARENT")
@@ -23,5 +26,7 @@ def follow_parent(end: Callable[[], None] | None = None) -> None:
         while os.getppid() == int(parent):
             time.sleep(LOOK_EVERY_S)
         stop()
+        time.sleep(grace)
+        os._exit(3)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()

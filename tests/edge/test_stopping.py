@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -84,3 +85,26 @@ def test_a_data_folder_that_cannot_be_is_one_line(tmp_path: Path, capsys: pytest
     path = config(tmp_path, f"sensors: {{}}\nedge: {{data: {tmp_path}/file}}\n")
     assert main(["edge", "--config", path]) == 1
     assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()][-2:] == ["error", "fix"]
+
+
+STUBBORN = """
+import os, subprocess, sys
+child = "from sync.parent import follow_parent; import sys, threading; follow_parent(lambda: None, 0.5)\\n" \
+    "print('up', flush=True); threading.Event().wait()"
+subprocess.Popen([sys.executable, "-c", child], env=os.environ | {"YINGKE_PARENT": str(os.getpid())})
+sys.stdin.read()
+"""
+
+
+def test_a_child_that_does_not_stop_is_gone_all_the_same_once_its_parent_is() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STUBBORN], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "up\n"
+        parent.kill()
+        # The child holds the other end of the pipe: it closes when the child is gone.
+        gone = threading.Thread(target=parent.stdout.read, daemon=True)
+        gone.start()
+        gone.join(10)
+        assert not gone.is_alive()
