@@ -12,9 +12,10 @@ GRACE_S = 15.0
 
 
 def follow_parent(end: Callable[[], None] | None = None, grace: float = GRACE_S) -> None:
-    """When ``YINGKE_PARENT`` names our parent, watch it from a daemon thread and ``end`` (SIGTERM to us) once it is gone.
+    """When ``YINGKE_PARENT`` names our parent, watch it from a daemon thread and ``end`` once it is gone.
 
-    What has not ended ``grace`` seconds later is ended at once: nobody is left who would do it.
+    ``end`` is SIGTERM to ourselves when none is given. What has not ended ``grace`` seconds later is ended
+    at once: nobody is left who would do it.
     Without the variable this does nothing: a service is not tied to the shell that started it.
     """
     parent = os.environ.get("YINGKE_PARENT")
