@@ -61,9 +61,8 @@ def config() -> None:
 @click.argument("path", type=click.Path(path_type=Path), default=Path("config.yaml"))
 def check(path: Path) -> None:
     """Check PATH (config.yaml) as the edge and the centre would read it, without starting anything."""
-    from edge.config import EdgeFile
-
     from dashboard.config import CentreFile
+    from edge.config import EdgeFile
     from sync.settings import load
 
     edge = load(path, EdgeFile)
@@ -74,9 +73,8 @@ def check(path: Path) -> None:
 @config.command()
 def schema() -> None:
     """Print the JSON Schema of config.yaml."""
-    from edge.config import EdgeFile
-
     from dashboard.config import CentreFile
+    from edge.config import EdgeFile
     from sync.settings import merged_schema
 
     click.echo(merged_schema([EdgeFile, CentreFile]))
