@@ -1,5 +1,6 @@
 """``yingke demo``: a whole store day on this machine, from real bytes to the page."""
 
+import fcntl
 import http.client
 import json
 import shutil
@@ -8,6 +9,8 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +41,7 @@ def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
     port = port or free_port()
     _claim(port)
     stop = threading.Event()
-    with stop_on_signals(stop):
-        folder = _fresh(folder.resolve())
+    with stop_on_signals(stop), _fresh(folder.resolve()) as folder:
         media = choose(folder.parent / "cache")
         click.echo(f"camera   {media.label}: {media.path}")
         wall = time.time() + HEAD_START_S
@@ -69,21 +71,33 @@ def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
     click.echo("stopped; nothing was left running")
 
 
-def _fresh(folder: Path) -> Path:
-    """An empty folder of the demonstration; what an earlier one left there is removed, anything else is not touched."""
+@contextmanager
+def _fresh(folder: Path) -> Iterator[Path]:
+    """An empty folder of this demonstration; what an earlier one left there is removed, anything else is not touched.
+
+    A lock on the marker keeps a second demonstration out while this one runs.
+    """
     marker = folder / MARKER
     try:
-        if folder.exists() and any(folder.iterdir()) and not marker.exists():
-            raise SyncError(f"{folder} holds something else", "name an empty or new folder with --folder")
-        if folder.exists():
+        if folder.exists() and any(folder.iterdir()):
+            if not marker.exists():
+                raise SyncError(f"{folder} holds something else", "name an empty or new folder with --folder")
+            with marker.open("a") as left:
+                fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder)
-        folder.mkdir(parents=True)
-        marker.touch()
+        folder.mkdir(parents=True, exist_ok=True)
+        mine = marker.open("a")
+        fcntl.flock(mine, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise SyncError(
+            f"a demonstration is running in {folder}", "stop it, or name another folder with --folder"
+        ) from error
     except OSError as error:
         raise SyncError(
             f"{folder} cannot be made: {error.strerror}", "name a folder that can be written with --folder"
         ) from error
-    return folder
+    with mine:
+        yield folder
 
 
 def _claim(port: int) -> None:

@@ -107,6 +107,20 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     ]
 
 
+def test_a_second_demonstration_does_not_take_the_folder_of_the_first(tmp_path: Path) -> None:
+    import fcntl
+
+    (tmp_path / ".yingke-demo").touch()
+    (tmp_path / "centre.db").touch()
+    command = [sys.executable, "-m", "yingke", "demo", "--port", "0", "--folder", str(tmp_path)]
+    with (tmp_path / ".yingke-demo").open("a") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert "a demonstration is running in" in ran.stderr
+    assert (tmp_path / "centre.db").exists()
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     command = [sys.executable, "-m", "yingke", "demo", "--port", "0", "--folder", str(tmp_path)]
