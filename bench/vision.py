@@ -3,9 +3,8 @@
     python -m bench.vision [--video FILE --truth FILE] [--every N] [--size PX] [--sensitivity] [--peers]
 
 Prints CPU milliseconds per frame (of this process, all threads) for decoding, detection, and tracking with lines, then
-correct/false/missed crossings within one second. ``--peers`` runs supervision's ByteTrack + LineZone, trackers'
-ByteTrack and norfair on the same detections in the same run; they are no dependencies and belong into a virtual
-environment of their own: pip install 'supervision<0.31' trackers norfair.
+correct/false/missed crossings within one second. ``--peers`` runs what ``bench.counting_peers`` names on the same
+detections in the same run.
 """
 
 import argparse
@@ -18,8 +17,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from bench.counting_peers import PEERS, Counted
 from models.detector import Detections, Detector
 from models.lines import Anchor, Line, LineCounter
 from models.tracker import Tracker
@@ -29,8 +28,6 @@ from sensors.readings import Frame, Image
 
 SHARED = Path(__file__).resolve().parents[2] / "shared/data/video"
 TOLERANCE_S = 1.0
-Counted = list[tuple[float, str]]
-"""Time in seconds and ``L2R`` or ``R2L``."""
 
 
 def compare(found: Counted, truth: dict[str, Any], tolerance: float = TOLERANCE_S) -> tuple[int, int, int]:
@@ -56,7 +53,7 @@ def ours(found: Sequence[tuple[float, Detections]], line: Line) -> Counted:
         update = tracker.update(detections, moment)
         result += counter.update(update.people, update.ended, moment)
     result += counter.update((), tracker.finish(), found[-1][0])
-    return [(crossing.time, "L2R" if crossing.movement[0] > 0 else "R2L") for crossing in result]
+    return [(crossing.time, "L2R" if crossing.direction == "positive" else "R2L") for crossing in result]
 
 
 def decoded(video: Path, every: int) -> tuple[list[Frame], float, float]:
@@ -91,66 +88,6 @@ def timed(run: Callable[[], Counted], frames: int) -> tuple[Counted, float]:
         result = run()
         costs.append((time.process_time() - before) / frames * 1000)
     return result, min(costs)
-
-
-def line_zone(
-    update: Callable[[Any], Any], found: Sequence[tuple[float, Detections]], line: Line, size: tuple[int, int]
-) -> Counted:
-    """Supervision's LineZone (centre anchor) behind a tracker that takes and gives supervision's Detections."""
-    import supervision as sv  # type: ignore[import-not-found,unused-ignore]
-
-    wide, high = size
-    points = [sv.Point(x * wide, y * high) for x, y in (line.start, line.end)]
-    zone = sv.LineZone(*points, triggering_anchors=[sv.Position.CENTER])
-    result: Counted = []
-    for moment, detections in found:
-        boxes = detections.boxes * np.array([wide, high] * 2, np.float32)
-        people = update(sv.Detections(xyxy=boxes, confidence=detections.scores, class_id=np.zeros(len(boxes), int)))
-        if people.tracker_id is not None:
-            people = people[people.tracker_id >= 0]
-        entered, left = zone.trigger(people)
-        # "In" of a zone is towards the left of the way from its start to its end: to the right for a line drawn down.
-        result += [(moment, "L2R")] * int(np.sum(entered)) + [(moment, "R2L")] * int(np.sum(left))
-    return result
-
-
-def supervision_peer(
-    found: Sequence[tuple[float, Detections]], line: Line, fps: float, size: tuple[int, int]
-) -> Counted:
-    """Supervision's ByteTrack and LineZone, default settings but the frame rate."""
-    from supervision.tracker import ByteTrack  # type: ignore[import-not-found,unused-ignore]
-
-    return line_zone(ByteTrack(frame_rate=max(1, round(fps))).update_with_detections, found, line, size)
-
-
-def trackers_peer(found: Sequence[tuple[float, Detections]], line: Line, fps: float, size: tuple[int, int]) -> Counted:
-    """Roboflow's trackers ByteTrack with LineZone; thresholds as low as ours: its defaults drop half of the boxes."""
-    from trackers import ByteTrackTracker  # type: ignore[import-not-found,unused-ignore]
-
-    tracker = ByteTrackTracker(frame_rate=fps, track_activation_threshold=0.25, high_conf_det_threshold=0.25)
-    return line_zone(tracker.update, found, line, size)
-
-
-def norfair_peer(found: Sequence[tuple[float, Detections]], line: Line, fps: float, size: tuple[int, int]) -> Counted:
-    """Norfair's tracker, IoU, at its best setting on this clip (0.5–0.95 tried), with a plain change of sides."""
-    import norfair  # type: ignore[import-not-found,unused-ignore]
-
-    scale = np.array(size, np.float32)
-    patience = max(1, round(2 * fps))
-    tracker = norfair.Tracker("iou", distance_threshold=0.9, hit_counter_max=patience, initialization_delay=1)
-    last: dict[int, npt.NDArray[np.float64]] = {}
-    result: Counted = []
-    for moment, detections in found:
-        sure = detections.scores >= 0.25
-        people = [norfair.Detection(box.reshape(2, 2) * scale) for box in detections.boxes[sure]]
-        for person in tracker.update(detections=people):
-            centre = person.estimate.mean(axis=0) / scale
-            before = last.get(person.id)
-            if before is not None and line.side(tuple(before)) * line.side(tuple(centre)) < 0:
-                within = int(0 <= line.along(tuple((before + centre) / 2)) <= 1)
-                result += [(moment, "L2R" if centre[0] > before[0] else "R2L")] * within
-            last[person.id] = centre
-    return result
 
 
 def variants() -> dict[str, Callable[[Image], Image]]:
@@ -197,9 +134,6 @@ def sensitivity(frames: Sequence[Frame], size: int, truth: dict[str, Any], uprig
         row(label, found, mirrored(truth) if flipped else truth, 1 - x if flipped else x, TOLERANCE_S)
 
 
-PEERS = (("supervision", supervision_peer), ("trackers", trackers_peer), ("norfair", norfair_peer))
-
-
 def main() -> None:
     """Parse arguments, measure, print."""
     parser = argparse.ArgumentParser(description="Cost and accuracy of counting.")
@@ -232,8 +166,8 @@ def main() -> None:
         f"precision {correct / max(1, correct + false):.3f}, recall {correct / max(1, correct + missed):.3f}"
     )
     for name, peer in PEERS if options.peers else ():
-        if importlib.util.find_spec(name) is None:
-            print(f"{name}: not installed; pip install {name}")
+        if importlib.util.find_spec(name.split()[0]) is None:
+            print(f"{name}: not installed; pip install {name.split()[0]}")
             continue
         result, cost = timed(lambda peer=peer: peer(found, line, fps, (width, height)), len(frames))  # type: ignore[misc]
         verdict = "/".join(map(str, compare(result, truth)))
