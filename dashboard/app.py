@@ -37,9 +37,11 @@ HEADERS = {
 class Reader(Protocol):
     """What the pages read of the central store (``sync.store.CentralStore``); times are epoch seconds."""
 
-    def footfall_minutes(self, store: str, start: float, end: float) -> Sequence[Minute]: ...
+    def footfall_minutes(
+        self, store: str, start: float, end: float, kind: Literal["line", "zone"]
+    ) -> Sequence[Minute]: ...
 
-    def places(self, store: str, start: float, end: float) -> Sequence[str]: ...
+    def places(self, store: str, start: float, end: float, kind: Literal["line", "zone"]) -> Sequence[str]: ...
 
     def latest_events(self, store: str, limit: int, without: Sequence[str] = ()) -> Sequence[dict[str, Any]]: ...
 
@@ -94,8 +96,9 @@ def create_app(
             raise HTTPException(422, "date is outside 1970 to 2200")
         wanted = day or local_date(place, moment)
         start, end = bounds(place, wanted)
-        expected = reader.places(store, start - EXPECTED_S, end)
-        view = day_view(reader.footfall_minutes(store, start, end), expected, place, wanted, moment)
+        # Somebody who walks into a zone has crossed a line before: zones count neither visits nor the lines' coverage.
+        expected = reader.places(store, start - EXPECTED_S, end, "line")
+        view = day_view(reader.footfall_minutes(store, start, end, "line"), expected, place, wanted, moment)
         return view | {
             "tryons": reader.tryon_count(store, start, end),
             "devices": window_document(reader.latest_devices(store, start, min(end, moment + 1))),

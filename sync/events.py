@@ -101,7 +101,8 @@ class FootfallMinute(Data):
     left: Count
     coverage: Annotated[float, Field(ge=0, le=60, description="seconds of this minute that were really observed")]
     revision: Count
-    occupancy: Annotated[float, Field(ge=0)] | None = None
+    occupancy: Annotated[float, Field(ge=0, description="mean number of people inside while observed")] | None = None
+    kind: Annotated[Literal["line", "zone"] | None, Field(description="of the place; absent: a line")] = None
 
 
 class Arrival(Data):

@@ -3,20 +3,24 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Engine, Row, func, select
+from sqlalchemy import Engine, Row, case, func, select
 
 from sync.store import tables
 from sync.store.database import reading
 
 Document = dict[str, Any]
+Kind = Literal["line", "zone"]
 
 
 @dataclass(frozen=True, slots=True)
 class MinuteRow:
-    """One minute of one line or zone: ``minute`` is its start, ``coverage`` the seconds really observed (0 to 60)."""
+    """One minute of one line or zone: ``minute`` is its start, ``coverage`` the seconds really observed (0 to 60).
+
+    ``occupancy``, of a zone, is the mean number of people inside over those seconds; None where nothing was observed.
+    """
 
     minute: float
     sensor: str
@@ -24,6 +28,7 @@ class MinuteRow:
     entered: int
     left: int
     coverage: float
+    occupancy: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +76,14 @@ class Queries:
         with reading(self._engine) as connection:
             return list(connection.scalars(select(tables.store.c.store).order_by(tables.store.c.store)))
 
-    def footfall_minutes(self, store: str, start: float, end: float) -> list[MinuteRow]:
-        """The minutes in [start, end) that anybody reported; a minute that is missing here was not observed.
+    def footfall_minutes(self, store: str, start: float, end: float, kind: Kind = "line") -> list[MinuteRow]:
+        """The minutes in [start, end) of the lines, or of the zones; one that is missing here was not observed.
 
-        The parts that several starts of the box reported of one minute are added up.
+        The parts that several starts of the box reported of one minute are added up; their occupancy is the mean,
+        weighted by coverage. What zones entered are stays, and never to be added to the visits over lines.
         """
         table = tables.footfall_minute
+        weight = case((table.c.occupancy.is_not(None), table.c.coverage), else_=0.0)
         query = (
             select(
                 table.c.minute,
@@ -85,21 +92,23 @@ class Queries:
                 func.sum(table.c.entered),
                 func.sum(table.c.left),
                 func.sum(table.c.coverage),
+                func.sum(table.c.occupancy * table.c.coverage) / func.nullif(func.sum(weight), 0.0),
             )
-            .where(table.c.store == store, table.c.minute >= round(start * 1000), table.c.minute < round(end * 1000))
+            .where(table.c.store == store, table.c.kind == kind)
+            .where(table.c.minute >= round(start * 1000), table.c.minute < round(end * 1000))
             .group_by(table.c.minute, table.c.sensor, table.c.place)
             .order_by(table.c.minute, table.c.sensor, table.c.place)
         )
         with reading(self._engine) as connection:
             return [
-                MinuteRow(minute / 1000, sensor, place, int(entered), int(left), min(60.0, coverage))
-                for minute, sensor, place, entered, left, coverage in connection.execute(query)
+                MinuteRow(minute / 1000, sensor, place, int(entered), int(left), min(60.0, coverage), occupancy)
+                for minute, sensor, place, entered, left, coverage, occupancy in connection.execute(query)
             ]
 
-    def places(self, store: str, start: float, end: float) -> list[str]:
-        """The lines and zones that reported in [start, end)."""
+    def places(self, store: str, start: float, end: float, kind: Kind = "line") -> list[str]:
+        """The lines, or the zones, that reported in [start, end)."""
         table = tables.footfall_minute
-        query = select(table.c.place).distinct().where(table.c.store == store)
+        query = select(table.c.place).distinct().where(table.c.store == store, table.c.kind == kind)
         query = query.where(table.c.minute >= round(start * 1000), table.c.minute < round(end * 1000))
         with reading(self._engine) as connection:
             return list(connection.scalars(query.order_by(table.c.place)))

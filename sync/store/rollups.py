@@ -48,6 +48,7 @@ def _minutes(events: Iterable[AnyEvent]) -> Iterable[Row]:
                 "left": data.left,
                 "coverage": data.coverage,
                 "occupancy": data.occupancy,
+                "kind": data.kind or "line",
             }
 
 

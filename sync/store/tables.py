@@ -91,6 +91,8 @@ footfall_minute = Table(
     Column("left", BigInteger, nullable=False),
     Column("coverage", Float(53), nullable=False),
     Column("occupancy", Float(53)),
+    # "line" or "zone". What a zone entered is no visit.
+    Column("kind", String(8), nullable=False, server_default="line"),
 )
 
 tryon_hour = Table(

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, time
+from typing import Literal
 
 from dashboard.app import create_app
 from dashboard.server import PageServer
@@ -28,11 +29,17 @@ class Feed:
         assert self.store.ingest([self.box.send(event) for event in events]).stored == len(events)
 
     def minutes(
-        self, start: float, count: int, entered: int = 1, coverage: float = 60.0, place: str = "entrance"
+        self,
+        start: float,
+        count: int,
+        entered: int = 1,
+        coverage: float = 60.0,
+        place: str = "entrance",
+        kind: Literal["line", "zone"] | None = None,
     ) -> None:
         for begin in (start + 60 * i for i in range(count)):
             data = FootfallMinute(
-                minute=utc(begin), place=place, entered=entered, left=0, coverage=coverage, revision=0
+                minute=utc(begin), place=place, entered=entered, left=0, coverage=coverage, revision=0, kind=kind
             )
             self.send(Event.new("door", begin, data))
 

@@ -54,6 +54,24 @@ def test_a_door_that_reported_yesterday_and_is_dead_today_lowers_the_coverage(
     assert day["coverage"] == 0.3
 
 
+def test_what_zones_count_are_no_visits_and_no_coverage_of_the_doors(client: httpx.Client, store: CentralStore) -> None:
+    before = client.get(f"/api/v1/stores/{SHOP.id}/day").json()
+    Feed(store).minutes(OPENS, 150, entered=5, place="queue", kind="zone")
+    Feed(store).minutes(OPENS - 86400, 1, place="dead-zone", kind="zone")
+    day = client.get(f"/api/v1/stores/{SHOP.id}/day").json()
+    assert {key: day[key] for key in ("visits", "left", "coverage", "hours")} == {
+        key: before[key] for key in ("visits", "left", "coverage", "hours")
+    }
+    assert day["visits"] == 120
+
+
+def test_a_store_with_zones_only_has_unknown_visits_and_not_zero(store: CentralStore) -> None:
+    Feed(store).minutes(OPENS, 60, entered=5, place="queue", kind="zone")
+    with served(store, NOW) as address:
+        day = httpx.get(f"{address}api/v1/stores/{SHOP.id}/day").json()
+    assert day["visits"] is None
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

@@ -23,7 +23,7 @@ def rollups_of(engine: Engine) -> dict[str, Any]:
         key: tuple[Any, ...]
         if event.type == "yingke.footfall.minute.v1":
             key = (event.storeid, millis(data.minute), event.sensor, data.place, event.bootid)
-            value = (data.revision, event.id, data.entered, data.left, data.coverage)
+            value = (data.revision, event.id, data.entered, data.left, data.coverage, data.kind or "line")
             minutes[key] = max(minutes.get(key, value), value)
         elif event.type == "yingke.tryon.v1":
             start = millis(data.start)
@@ -44,7 +44,7 @@ def stored_rollups(engine: Engine) -> dict[str, Any]:
     result = {}
     with engine.connect() as connection:
         for name, table, keys, values in (
-            ("minutes", tables.footfall_minute, 5, ("revision", "event", "entered", "left", "coverage")),
+            ("minutes", tables.footfall_minute, 5, ("revision", "event", "entered", "left", "coverage", "kind")),
             ("tryons", tables.tryon_hour, 4, ("sessions", "milliseconds")),
             ("windows", tables.devices_window, 4, ("seq", "event")),
             ("states", tables.sensor_state, 3, ("seq", "event")),
