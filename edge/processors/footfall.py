@@ -1,4 +1,4 @@
-"""Frames to visits and footfall minutes: detector, tracker, lines.
+"""Frames to visits, stays and footfall minutes: one detector and one tracker, for the lines and the zones.
 
 Every visit is returned together with the new state of its minute, so that both become durable in one transaction: a
 box that is killed in the middle of a minute loses seconds of coverage at most, never the agreement of the two. After a
@@ -9,13 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Protocol, Self
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edge.processors.coverage import Observed, by_minute
+from edge.processors.zones import Stayed, ZoneConfig, Zones
 from models.config import TrackerConfig
 from models.detector import Detections
+from models.heatmap import HeatMap
 from models.lines import Crossing, Line, LineCounter
-from models.tracker import Tracker
+from models.tracker import Tracker, Update
 from sensors.readings import Frame, Image
 from sync.events import Event, Evidence, FootfallMinute, Name, Visit, utc
 
@@ -23,6 +27,8 @@ Place = Annotated[float, Field(ge=0, le=1)]
 
 _LONGEST_GAP_MINUTES = 60
 """So many unobserved minutes are reported after a jump of the clock; a minute that nobody reported is unknown too."""
+_SURE = 3
+"""Sightings from which a track is in the heat map, as for lines and zones."""
 _KEPT_MINUTES = 26 * 60
 """How long totals are kept for corrections: a clock that was a day ahead and is set right comes back to old minutes."""
 
@@ -53,17 +59,23 @@ class LineConfig(BaseModel):
 
 
 class FootfallConfig(BaseModel):
-    """What is counted in the pictures of one camera."""
+    """What is counted in the pictures of one camera: people who cross lines, people who are in zones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    lines: Annotated[tuple[LineConfig, ...], Field(min_length=1)]
+    lines: tuple[LineConfig, ...] = ()
+    zones: tuple[ZoneConfig, ...] = ()
     tracker: TrackerConfig = TrackerConfig()
 
     @model_validator(mode="after")
     def _each_name_once(self) -> Self:
-        names = [line.name for line in self.lines]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two lines are called {', '.join(twice)}")
+        lines, zones = [line.name for line in self.lines], [zone.name for zone in self.zones]
+        for kind, names in (("lines", lines), ("zones", zones)):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"two {kind} are called {', '.join(twice)}")
+        if both := sorted(set(lines) & set(zones)):
+            raise ValueError(f"a line and a zone are both called {', '.join(both)}: give each its own name")
+        if not lines and not zones:
+            raise ValueError("there is neither a line nor a zone: give at least one of lines and zones")
         return self
 
 
@@ -78,13 +90,21 @@ class _Minute:
     entered: dict[str, int] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
     coverage: float = 0.0
+    observed: float = 0.0
+    """As ``coverage``, but more than a minute where the clock was set back and went through this minute again."""
+    present: dict[str, float] = field(default_factory=dict)
+    """Person-seconds, by zone."""
     revision: dict[str, int] = field(default_factory=dict)
-    """Last one that was emitted, by line."""
+    """Last one that was emitted, by line or zone."""
     changed: bool = True
+
+    def occupancy(self, zone: str) -> float | None:
+        """Mean number of people inside over the seconds that were observed; None when none were."""
+        return round(self.present.get(zone, 0.0) / self.observed, 3) if self.observed else None
 
 
 class FootfallProcessor:
-    """One camera's frames to ``visit`` and ``footfall.minute`` events; see ``edge.processing.Processor``.
+    """One camera's frames to ``visit``, ``zone`` and ``footfall.minute`` events; see ``edge.processing.Processor``.
 
     Tracks live on the media's clock, events on the frames' (which may jump, or run faster in a time lapse).
     """
@@ -95,7 +115,11 @@ class FootfallProcessor:
         self._tracker = Tracker(config.tracker)
         self._counters = [LineCounter(line.line()) for line in config.lines]
         self._entering = {line.name: line.entering for line in config.lines}
-        self._grace = config.tracker.lost_after
+        self._zones = Zones(sensor, config.zones)
+        self._places: dict[str, Literal["line", "zone"]] = {line.name: "line" for line in config.lines}
+        self._places |= {zone.name: "zone" for zone in config.zones}
+        self._heat = HeatMap()
+        self._grace = config.tracker.lost_after + self._zones.hold
         self._observed = Observed()
         self._minutes: dict[int, _Minute] = {}
         self._reported: int | None = None
@@ -111,6 +135,7 @@ class FootfallProcessor:
             for number, seconds in by_minute(*interval):
                 minute = self._minute(number)
                 minute.coverage, minute.changed = min(60.0, minute.coverage + seconds), True
+                minute.observed += seconds
         update = self._tracker.update(found, frame.media_time)
         # The image is not kept: only where the two clocks stand.
         before, self._last = self._last, Frame(frame.image[:0, :0], frame.time, frame.media_time, frame.index)
@@ -123,7 +148,21 @@ class FootfallProcessor:
         ]
         # Where the media began anew, what ended with it is on the clock of the frame before.
         jumped = before is not None and frame.media_time < before.media_time
-        return self._visits(crossings, before if jumped and before is not None else self._last)
+        events = self._visits(crossings, before if jumped and before is not None else self._last)
+        events += self._stays(self._zones.update(update, frame.media_time, frame.time, interval))
+        if interval is not None:
+            self._warm(update, interval[1] - interval[0])
+        return events
+
+    @property
+    def waiting(self) -> dict[str, tuple[float, ...]]:
+        """Who is in each zone now, as of the last picture: their seconds so far, the longest first."""
+        return self._zones.waiting
+
+    @property
+    def heat(self) -> npt.NDArray[np.float64]:
+        """Person-seconds since the start on a grid over the picture, ``(9, 16)``, by where the feet were."""
+        return self._heat.cells
 
     def flush(self, now: float) -> Sequence[Event]:
         self._know(now)
@@ -151,6 +190,7 @@ class FootfallProcessor:
                 crossing for counter in self._counters for crossing in counter.update((), ended, self._last.media_time)
             ]
             events += self._visits(crossings, self._last)
+        events += self._stays(self._zones.finish(ended))
         events += self.flush(now)
         for number in sorted(self._minutes):
             if self._minutes[number].changed:
@@ -172,12 +212,38 @@ class FootfallProcessor:
             time = clock.time + (crossing.time - clock.media_time) * self._scale
             entered = crossing.direction == self._entering[crossing.line]
             events.append(Event.new(self._sensor, time, self._visit(crossing, entered)))
-            minute = self._minute(int(time // 60))
-            totals = minute.entered if entered else minute.left
-            totals[crossing.line] = totals.get(crossing.line, 0) + 1
-            touched.setdefault(int(time // 60), []).append(crossing.line)
-        for number, lines in touched.items():
-            events += self._report(number, lines)
+            touched.setdefault(self._count(time, crossing.line, entered), []).append(crossing.line)
+        return events + self._report_all(touched)
+
+    def _stays(self, stayed: Stayed) -> list[Event]:
+        for presence in stayed.present:
+            for number, seconds in by_minute(*presence.span):
+                minute = self._minute(number)
+                minute.present[presence.zone] = minute.present.get(presence.zone, 0.0) + seconds
+                minute.changed = True
+        touched: dict[int, list[str]] = {}
+        for stay in stayed.stays:
+            number = self._count(stay.event.time.timestamp(), stay.zone, stay.entered)
+            touched.setdefault(number, []).append(stay.zone)
+        return [stay.event for stay in stayed.stays] + self._report_all(touched)
+
+    def _warm(self, update: Update, seconds: float) -> None:
+        # What was seen once or twice is more often a flicker than a person.
+        feet = [((p.box[0] + p.box[2]) / 2, p.box[3]) for p in update.people if p.detections >= _SURE]
+        self._heat.add(feet, seconds)
+
+    def _count(self, time: float, place: str, entered: bool) -> int:
+        """One more in the minute of ``time``, whose number it returns."""
+        minute = self._minute(int(time // 60))
+        totals = minute.entered if entered else minute.left
+        totals[place] = totals.get(place, 0) + 1
+        return int(time // 60)
+
+    def _report_all(self, touched: dict[int, list[str]]) -> list[Event]:
+        """The new state of minutes, which are reported again as a whole when they are over."""
+        events: list[Event] = []
+        for number, places in touched.items():
+            events += self._report(number, places)
             self._minute(number).changed = True
         return events
 
@@ -196,19 +262,23 @@ class FootfallProcessor:
             evidence=evidence,
         )
 
-    def _report(self, number: int, lines: Sequence[str] | None = None) -> list[Event]:
+    def _report(self, number: int, places: Sequence[str] | None = None) -> list[Event]:
         minute = self._minute(number)
         minute.changed = False
         events = []
-        for line in self._entering if lines is None else dict.fromkeys(lines):
-            minute.revision[line] = minute.revision.get(line, -1) + 1
+        for place in self._places if places is None else dict.fromkeys(places):
+            minute.revision[place] = minute.revision.get(place, -1) + 1
+            zone = self._places[place] == "zone"
             data = FootfallMinute(
                 minute=utc(number * 60.0),
-                place=line,
-                entered=minute.entered.get(line, 0),
-                left=minute.left.get(line, 0),
+                place=place,
+                entered=minute.entered.get(place, 0),
+                left=minute.left.get(place, 0),
                 coverage=round(minute.coverage, 3),
-                revision=minute.revision[line],
+                revision=minute.revision[place],
+                occupancy=minute.occupancy(place) if zone else None,
+                # A line's minute stays as it always was: an older centre reads it, too.
+                kind="zone" if zone else None,
             )
             events.append(Event.new(self._sensor, number * 60.0, data))
         return events
