@@ -14,6 +14,7 @@ from edge.processors.footfall import FootfallProcessor
 from edge.processors.tryons import TryOnProcessor
 from edge.runtime import Heartbeat, SensorLoop
 from models.detector import open_detector
+from models.gate import open_gated
 from sensors.camera import CameraSource
 from sensors.readings import ProbeRequest, Source
 from sensors.rfid.config import open_rfid
@@ -41,7 +42,8 @@ def _cameras(config: EdgeFile, now: Now) -> list[Part]:
     sleep = sleeper(config.clock)
     for camera in config.sensors.cameras:
         # A detector, and with it an inference thread, for each camera.
-        processor = FootfallProcessor(camera.name, config.edge.counting[camera.name], open_detector(config.models))
+        detector = open_gated(config.models) if config.models.gate.enabled else open_detector(config.models)
+        processor = FootfallProcessor(camera.name, config.edge.counting[camera.name], detector)
         parts.append((camera.name, partial(CameraSource, camera, clock=now, sleep=sleep), processor))
     return parts
 

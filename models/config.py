@@ -16,12 +16,38 @@ class DetectorConfig(BaseModel):
     size: Annotated[int, Field(ge=128, le=1280)] = 416
 
 
+class GateConfig(BaseModel):
+    """When the detector looks. Differences are grey levels (0–255) of a block of 1/52 of the picture's long side."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    enabled: bool = True
+    every: Annotated[float, Field(gt=0, le=60)] = 1.5
+    """Longest time without a look: less than a track waits for its person (``TrackerConfig.lost_after``)."""
+    again: Seconds = 0.2
+    """The first look after something moved; the next ones wait twice as long each time, up to ``every``."""
+    sigmas: Annotated[float, Field(ge=1, le=100)] = 6.0
+    """A change above so many standard deviations of the noise is motion."""
+    least: Annotated[float, Field(ge=0, le=255)] = 2.0
+    """No smaller change is motion."""
+    most: Annotated[float, Field(gt=0, le=255)] = 5.0
+    """A larger one always is."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "GateConfig":
+        if self.least > self.most:
+            raise ValueError("least must not be higher than most")
+        if self.again > self.every:
+            raise ValueError("again must not be longer than every")
+        return self
+
+
 class ModelsConfig(BaseModel):
     """Section ``models``. ``directory`` holds model files of the user; ``YINGKE_MODELS_DIR`` goes before it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     directory: Path | None = None
     detector: DetectorConfig = DetectorConfig()
+    gate: GateConfig = GateConfig()
 
 
 class TrackerConfig(BaseModel):

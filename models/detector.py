@@ -84,16 +84,21 @@ class Detector:
         self._weights = find(MODEL, directory)[0].read_bytes()
         self._picture: tuple[int, int] | None = None
 
-    def detect(self, image: npt.NDArray[np.uint8]) -> Detections:
-        """``image``: ``(height, width, 3)`` uint8 BGR."""
+    def detect(self, image: npt.NDArray[np.uint8], _time: float | None = None, /) -> Detections:
+        """``image``: ``(height, width, 3)`` uint8 BGR. The time is for detectors that remember (``models.gate``)."""
+        self._fill(image)
+        raw = self._session.run({"images": self._tensor})[0][0]
+        return self._decode(raw)
+
+    def _fill(self, image: npt.NDArray[np.uint8]) -> None:
+        """One resize into the letterbox, one pass from there into the network's own array; nothing is allocated."""
         height, width = image.shape[:2]
         if self._picture != (width, height):
             self._prepare(width, height)
-        content = cv2.resize(image, self._content, interpolation=cv2.INTER_LINEAR)
-        self._canvas[: content.shape[0], : content.shape[1]] = content
-        self._tensor[0] = self._canvas.transpose(2, 0, 1)
-        raw = self._session.run({"images": self._tensor})[0][0]
-        return self._decode(raw)
+        cv2.resize(image, self._content, dst=self._inner, interpolation=cv2.INTER_LINEAR)
+        cv2.split(self._canvas, self._planes)
+        for channel, plane in zip(self._tensor[0], self._planes, strict=True):
+            np.copyto(channel, plane)
 
     def _prepare(self, width: int, height: int) -> None:
         wide, high = input_size(width, height, self._long_side)
@@ -101,6 +106,8 @@ class Detector:
         scale = min(wide / width, high / height)
         self._content = max(1, round(width * scale)), max(1, round(height * scale))
         self._canvas = np.full((high, wide, 3), _PAD, np.uint8)
+        self._inner = self._canvas[: self._content[1], : self._content[0]]
+        self._planes = [np.empty((high, wide), np.uint8) for _ in range(3)]
         self._tensor = np.empty((1, 3, high, wide), np.float32)
         grids, strides = [], []
         for stride in _STRIDES:

@@ -80,9 +80,12 @@ class FootfallConfig(BaseModel):
 
 
 class PersonDetector(Protocol):
-    """What finds people in a picture: ``models.detector.Detector``, or a test's own."""
+    """What finds people in a picture: ``models.detector.Detector``, the same behind a gate, or a test's own.
 
-    def detect(self, image: Image, /) -> Detections: ...
+    The media time of the picture comes with it: the gate looks again after so many seconds of media.
+    """
+
+    def detect(self, image: Image, time: float, /) -> Detections: ...
 
 
 @dataclass(slots=True)
@@ -128,7 +131,7 @@ class FootfallProcessor:
         self._scale = 1.0
 
     def process(self, frame: Frame) -> Sequence[Event]:
-        found = self._detector.detect(frame.image)
+        found = self._detector.detect(frame.image, frame.media_time)
         self._know(frame.time)
         interval = self._observed.picture(frame.time)
         if interval is not None:

@@ -20,7 +20,7 @@ DOOR = LineConfig(name="door", start=(0.5, 0.1), end=(0.5, 0.95), entering="posi
 class Painted:
     """A detector for made-up frames: the first row of the image holds x and y of each person, times 250."""
 
-    def detect(self, image: Image, /) -> Detections:
+    def detect(self, image: Image, time: float, /) -> Detections:
         centres = image[0, :, :2].astype(np.float32) / 250
         half = np.array([0.05, 0.125], np.float32)
         boxes = np.concatenate([centres - half, centres + half], axis=1)
