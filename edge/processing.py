@@ -1,7 +1,7 @@
 """What turns readings into events."""
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from sync.events import Event
 
@@ -23,3 +23,24 @@ class Processor(Protocol[Reading_contra]):
     def flush(self, now: float, /) -> Sequence[Event]: ...
 
     def close(self, now: float, /) -> Sequence[Event]: ...
+
+
+@runtime_checkable
+class Observing(Protocol):
+    """A processor that sees for itself when its readings cannot be counted on, though they come.
+
+    ``condition`` is a reason code such as ``frozen``, or None; the loop reads it after each ``process``.
+    """
+
+    @property
+    def condition(self) -> str | None: ...
+
+
+@runtime_checkable
+class Losing(Protocol):
+    """A processor that must know when its source is lost: from ``now`` until the next reading nothing was observed.
+
+    A source that is there and silent is an observation; one that is lost is not.
+    """
+
+    def lost(self, now: float, /) -> None: ...

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from edge.processing import Processor
+from edge.processing import Losing, Observing, Processor
 from sensors.errors import SensorError
 from sensors.readings import Silence, Source
 from sync.errors import SyncError
@@ -19,6 +19,7 @@ log = logging.getLogger("yingke.edge")
 State = Literal["starting", "ok", "degraded", "lost", "stopped"]
 FLUSH_EVERY_S = 1.0
 CRASHED = "{}: please report this"
+REFUSED = "outbox_refuses"
 
 
 class EventSink(Protocol):
@@ -59,7 +60,9 @@ class SensorStatus:
         """The heartbeat's payload; a live sensor that fell silent is degraded."""
         age = None if self.last_reading is None else max(0.0, now - self.last_reading)
         state, reason = self.state, self.reason
-        if state == "ok" and self.stale_after is not None and age is not None and age > self.stale_after:
+        # What was wrong with the last picture is no longer the news when none has come since.
+        seeing = state == "ok" or (state == "degraded" and reason != REFUSED)
+        if seeing and self.stale_after is not None and age is not None and age > self.stale_after:
             state, reason = "degraded", "silent"
         rate = readings_since_last / seconds_since_last if seconds_since_last > 0 else None
         return Health(state=state, reason=reason, frame_age=age, fps=rate, dropped=self.dropped)
@@ -87,6 +90,7 @@ class SensorLoop:
         self.status = SensorStatus(name, stale_after)
         self._open_source = open_source
         self._processor = processor
+        self._observing = processor if isinstance(processor, Observing) else None
         self._sink = sink
         self._now = now
         self._backoff = backoff or Backoff()
@@ -110,7 +114,9 @@ class SensorLoop:
             attempt = 0 if self.status.readings > before else attempt + 1
             wait = self._backoff.wait(attempt, self._rng)
             self._lost(reason, said, wait)
-            self._put(self._last_of(self._processor.flush, self._now()), stop)
+            now = self._now()
+            self._put(self._last_of(self._tell_lost, now), stop)
+            self._put(self._last_of(self._processor.flush, now), stop)
             stop.wait(wait)
         latest = self._now() if self._latest is None else self._latest
         self._put(self._last_of(self._processor.close, latest), stop)
@@ -125,16 +131,22 @@ class SensorLoop:
             log.debug("%s crashed", self.status.sensor, exc_info=True)
             return ()
 
+    def _tell_lost(self, now: float) -> Sequence[Event]:
+        if isinstance(self._processor, Losing):
+            self._processor.lost(now)
+        return ()
+
     def _drain(self, source: Source[Any], stop: threading.Event) -> None:
         flushed = float("-inf")
         for reading in source:
             if isinstance(reading, Silence):
                 events: Sequence[Event] = ()
             else:
-                self.status.state, self.status.reason = "ok", None
                 self.status.readings += 1
                 self.status.last_reading = reading.time
                 events = self._processor.process(reading)
+                condition = None if self._observing is None else self._observing.condition
+                self.status.state, self.status.reason = ("degraded" if condition else "ok"), condition
             # The reading's own time drives what ends by silence, so that a recording gives the same events as life.
             self._latest = reading.time
             # A clock that was set back flushes at once, instead of when it has caught up.
@@ -163,7 +175,7 @@ class SensorLoop:
             except SyncError as error:
                 if attempt == 0:
                     log.error("%s: events wait: %s; %s", self.status.sensor, error, error.fix)
-                self.status.state, self.status.reason = "degraded", "outbox_refuses"
+                self.status.state, self.status.reason = "degraded", REFUSED
                 if stop.wait(self._backoff.wait(attempt, self._rng)):
                     log.error("%s: stopped with %d events that were not accepted", self.status.sensor, len(events))
                     return
@@ -176,7 +188,7 @@ class SensorLoop:
 
 
 class Heartbeat:
-    """Every ``every`` seconds, and at every change of state, one ``health`` event per sensor."""
+    """Every ``every`` seconds, and at every change of state or reason, one ``health`` event per sensor."""
 
     def __init__(
         self, statuses: Sequence[SensorStatus], sink: EventSink, now: Callable[[], float], every: float = 30.0
@@ -185,20 +197,21 @@ class Heartbeat:
         self._sink = sink
         self._now = now
         self._every = every
-        self._sent: dict[str, tuple[float, State, int]] = {}
+        self._sent: dict[str, tuple[float, tuple[State, str | None], int]] = {}
 
     def due(self, now: float) -> list[Event]:
         """The heartbeats that are due at ``now``."""
         events = []
         for status in self._statuses:
             last = self._sent.get(status.sensor)
-            # A clock that was set back makes the next one due, instead of silence until it has caught up.
-            if last is not None and 0 <= now - last[0] < self._every and last[1] == status.state:
-                continue
             since, counted = (now - last[0], status.readings - last[2]) if last else (0.0, 0)
             health = status.health(since, counted, now)
+            told = health.state, health.reason
+            # A clock that was set back makes the next one due, instead of silence until it has caught up.
+            if last is not None and 0 <= since < self._every and last[1] == told:
+                continue
             events.append(Event.new(status.sensor, now, health))
-            self._sent[status.sensor] = (now, status.state, status.readings)
+            self._sent[status.sensor] = (now, told, status.readings)
         return events
 
     def run(self, stop: threading.Event, tick: float = 1.0) -> None:

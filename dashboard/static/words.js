@@ -17,7 +17,11 @@ export const WORDS = {
     noSensors: "Sensors report here within half a minute of the box's start.",
     states: { starting: "starting", ok: "working", degraded: "degraded", lost: "lost", stopped: "stopped" },
     reasons: { silent: "no reading for a while", source_lost: "not reachable, trying again",
-      outbox_refuses: "cannot store events: check the disk", outbox_row_lost: "a damaged row was set aside" },
+      outbox_refuses: "cannot store events: check the disk", outbox_row_lost: "a damaged row was set aside",
+      crashed: "stopped by a fault of the program, starting again",
+      frozen: "the picture is frozen: restart the camera", dark: "the picture is black: check light and lens",
+      uniform: "the picture shows nothing: is the lens covered?",
+      corrupt: "the picture is destroyed on the way: check cable and network" },
     fps: (value) => `${value} readings/s`, dropped: (count) => `${count} frames dropped`,
     lineOk: "live", lineCut: "no connection to the centre: figures may be old", clock: "simulated clock", zone: "times in",
     event: {
@@ -43,7 +47,9 @@ export const WORDS = {
     noEvents: "传感器一有观测，事件就出现在这里。",
     noSensors: "盒子启动后半分钟内，传感器会在这里报到。",
     states: { starting: "启动中", ok: "正常", degraded: "降级", lost: "失联", stopped: "已停止" },
-    reasons: { silent: "一段时间没有读数", source_lost: "连接不上，正在重试", outbox_refuses: "无法保存事件：请检查磁盘", outbox_row_lost: "一条损坏的记录已隔离" },
+    reasons: { silent: "一段时间没有读数", source_lost: "连接不上，正在重试", outbox_refuses: "无法保存事件：请检查磁盘", outbox_row_lost: "一条损坏的记录已隔离",
+      crashed: "程序出错中断，正在重新启动", frozen: "画面冻结：请重启摄像头", dark: "画面全黑：请检查灯光与镜头",
+      uniform: "画面无内容：镜头是否被遮挡？", corrupt: "画面传输损坏：请检查线缆与网络" },
     fps: (value) => `每秒 ${value} 次读数`, dropped: (count) => `丢帧 ${count}`,
     lineOk: "实时", lineCut: "与中心断开：数字可能已过时", clock: "模拟时钟", zone: "时区",
     event: {

@@ -1,5 +1,6 @@
 """Probe requests to ``devices.window`` events: how many devices are inside and passing by, never which."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -40,9 +41,13 @@ class DevicesProcessor:
         self._malformed = malformed
         self._malformed_before = 0
         self._since: float | None = None
+        self._lost: list[tuple[float, float]] = []
+        """When the source was lost, and when it gave the next reading: infinity while it has not."""
 
     def process(self, reading: ProbeRequest, /) -> Sequence[Event]:
         self._begin(reading.time)
+        if self._lost and self._lost[-1][1] == math.inf:
+            self._lost[-1] = self._lost[-1][0], max(reading.time, self._lost[-1][0])
         return self._events(self._windows.add(reading))
 
     def flush(self, now: float, /) -> Sequence[Event]:
@@ -52,17 +57,28 @@ class DevicesProcessor:
     def close(self, now: float, /) -> Sequence[Event]:
         return self._events(self._windows.end(), now)
 
+    def lost(self, now: float, /) -> None:
+        """The radio is away until the next reading: its window is not observed meanwhile."""
+        if not self._lost or self._lost[-1][1] < math.inf:
+            self._lost.append((now, math.inf))
+
     def _begin(self, time: float) -> None:
         if self._since is None:
             self._since = time
 
     def _events(self, windows: Iterator[Window], until: float | None = None) -> list[Event]:
-        return [Event.new(self._sensor, window.start + window.seconds, self._data(window, until)) for window in windows]
+        events = []
+        for window in windows:
+            end = window.start + window.seconds
+            events.append(Event.new(self._sensor, end, self._data(window, until)))
+            self._lost = [span for span in self._lost if span[1] > end]
+        return events
 
     def _data(self, window: Window, until: float | None) -> DevicesWindow:
         end = window.start + window.seconds
         since = window.start if self._since is None else self._since
-        observed = min(end, end if until is None else until) - max(window.start, min(since, end))
+        first, last = max(window.start, min(since, end)), end if until is None else min(end, until)
+        observed = last - first - sum(max(0.0, min(last, b) - max(first, a)) for a, b in self._lost)
         damaged, self._malformed_before = self._malformed() - self._malformed_before, self._malformed()
         data = DevicesWindow(
             start=utc(window.start), seconds=window.seconds, bursts=0, frames=0, malformed=max(0, damaged)

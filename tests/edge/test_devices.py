@@ -344,3 +344,45 @@ def test_a_calibration_that_is_written_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "site.json"
     path.write_text(SITE.model_dump_json(indent=2))
     assert WifiCalibration.load(path) == SITE
+
+
+def lossy(tmp_path: Path, gap: tuple[float, float]) -> tuple[DevicesWindow, DevicesWindow]:
+    """The windows of a radio that was away from ``gap[0]`` to ``gap[1]`` seconds: told so, and not told."""
+    probes = sorted((probe for number in range(30) for probe in phone(number)), key=lambda probe: probe.time)
+    heard = [probe for probe in probes if not gap[0] <= probe.time - START < gap[1]]
+    shown = []
+    for told in (True, False):
+        (tmp_path / "site.json").write_text(SITE.model_dump_json())
+        processor = DevicesProcessor("wifi", DevicesConfig(calibration=tmp_path / "site.json"))
+        away = told
+        events: list[Event] = list(processor.flush(START))
+        for probe in heard:
+            if away and probe.time - START >= gap[1]:
+                away = False
+                processor.lost(START + gap[0])
+                processor.lost(START + gap[0] + 5)
+            events += processor.process(probe)
+        if away:
+            processor.lost(START + gap[0])
+        [window] = data([*events, *processor.flush(START + 600)])
+        shown.append(window)
+    return shown[0], shown[1]
+
+
+def test_seconds_without_a_radio_are_not_taken_for_seconds_without_phones(tmp_path: Path) -> None:
+    told, silent = lossy(tmp_path, (100, 340))
+    assert told.inside is not None
+    assert silent.inside is not None
+    assert told.inside.value == pytest.approx(silent.inside.value * 600 / 360, rel=0.1)
+
+
+def test_a_window_whose_radio_was_away_for_most_of_it_has_no_estimate(tmp_path: Path) -> None:
+    told, silent = lossy(tmp_path, (100, 450))
+    assert (told.withheld, told.inside) == ("radio_silent", None)
+    assert silent.inside is not None
+
+
+def test_a_radio_that_never_comes_back_observes_nothing_from_then_on(tmp_path: Path) -> None:
+    told, silent = lossy(tmp_path, (250, 600))
+    assert told.withheld == "radio_silent"
+    assert silent.inside is not None

@@ -222,3 +222,67 @@ def test_a_clock_that_is_set_back_silences_no_heartbeat() -> None:
     assert len(heart.due(1400)) == 1
     assert heart.due(1410) == []
     assert len(heart.due(1430)) == 1
+
+
+def test_a_heartbeat_comes_at_once_when_a_sensor_falls_silent_and_when_its_reason_changes() -> None:
+    status = SensorStatus("door", stale_after=10, state="ok", last_reading=0.0)
+    heart = Heartbeat([status], Sink(), lambda: 0.0, every=30)
+    assert len(heart.due(5)) == 1
+    [event] = heart.due(10.5)
+    assert isinstance(event.data, Health)
+    assert (event.data.state, event.data.reason) == ("degraded", "silent")
+    assert heart.due(11) == []
+    status.state, status.reason, status.last_reading = "degraded", "frozen", 12.0
+    [event] = heart.due(12)
+    assert isinstance(event.data, Health)
+    assert event.data.reason == "frozen"
+
+
+def test_a_frozen_camera_that_falls_silent_is_silent_and_one_whose_events_wait_for_the_disk_is_not() -> None:
+    for reason, told in (("frozen", "silent"), ("outbox_refuses", "outbox_refuses")):
+        status = SensorStatus("door", stale_after=10, state="degraded", reason=reason, last_reading=0.0)
+        assert status.health(1.0, 0, 20.0).reason == told
+
+
+class Doubting(Sold):
+    """A processor that finds every reading after the second unusable, until the fifth."""
+
+    condition: str | None = None
+
+    def process(self, reading: TagRead, /) -> Sequence[Event]:
+        self.condition = "frozen" if 3 <= reading.time < 5 else None
+        return super().process(reading)
+
+
+def test_what_a_processor_finds_wrong_with_its_readings_is_the_sensor_s_state_until_it_is_over() -> None:
+    class Watching(Sink):
+        def put(self, events: Sequence[Event]) -> None:
+            super().put(events)
+            told.append((running.status.state, running.status.reason))
+
+    told: list[tuple[str, str | None]] = []
+    running = loop([Scripted([read(at) for at in range(1, 7)])], Watching(), Doubting())
+    running.run(threading.Event())
+    ok, frozen = ("ok", None), ("degraded", "frozen")
+    assert told == [ok, ok, frozen, frozen, ok, ok]
+
+
+class Bereft(Sold):
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def lost(self, now: float, /) -> None:
+        self.told.append(f"lost {now:g}")
+
+    def flush(self, now: float, /) -> Sequence[Event]:
+        self.told.append(f"flush {now:g}")
+        return super().flush(now)
+
+
+def test_a_processor_that_wants_to_know_is_told_that_its_source_is_lost_before_it_is_flushed() -> None:
+    processor = Bereft()
+    loop([Scripted([read(1), SourceError("gone", "plug it in")]), Scripted([read(100)])], Sink(), processor).run(
+        threading.Event()
+    )
+    assert processor.told == ["flush 1", "lost 99", "flush 99", "flush 100"]
