@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from models.heatmap import HeatMap
 from models.lines import Point
-from models.tracker import Person
+from models.tracker import Person, Tracker
 from models.zones import Change, Polygon, ZoneWatch, problem
+from tests.models.crowd import Noise, detected, walkers
 
 SQUARE = ((0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7))
 WIDTH, HEIGHT = 0.1, 0.25
@@ -282,3 +283,38 @@ def test_the_heat_is_where_people_are() -> None:
     heat = HeatMap()
     heat.add([(0.999, 0.999), (0.0, 0.0)], 2.0)
     assert (heat.cells[8, 15], heat.cells[0, 0], heat.cells.sum()) == (2.0, 2.0, 4.0)
+
+
+def stays_in(zone: ZoneWatch, pictures: Sequence[Sequence[Person]], fps: float) -> tuple[list[float], float]:
+    """The lengths of the stays, and the person-seconds."""
+    lengths: list[float] = []
+    present = 0.0
+    tracks: set[int] = set()
+    for index, people in enumerate(pictures):
+        now = index / fps
+        watched = zone.update(people, (), now, now, (now - 1 / fps, now) if index else None)
+        lengths += [change.seconds for change in watched.changes if change.phase == "leave"]
+        present += sum(end - start for start, end in watched.present)
+        tracks |= {each.track for each in people}
+    watched = zone.finish(sorted(tracks))
+    lengths += [change.seconds for change in watched.changes if change.phase == "leave"]
+    return lengths, present + sum(end - start for start, end in watched.present)
+
+
+@pytest.mark.parametrize("fps", [5.0, 10.0])
+def test_a_crowd_that_a_detector_sees_badly_stays_as_long_as_it_really_does(fps: float) -> None:
+    middle = Polygon("z", ((0.35, 0.3), (0.65, 0.3), (0.65, 0.98), (0.35, 0.98)))
+    stays, true_stays, present, true_present = 0, 0, 0.0, 0.0
+    for seed in range(1000, 1006):
+        pictures = walkers(seed, seconds=60, fps=fps)
+        truth = [[Person(k, box, 0.9, 0.0, 9) for k, box in boxes.items()] for boxes in pictures]
+        lengths, spent = stays_in(ZoneWatch(middle), truth, fps)
+        true_stays, true_present = true_stays + len(lengths), true_present + spent
+        tracker = Tracker()
+        seen = detected(pictures, Noise(), seed)
+        tracked = [tracker.update(found, index / fps).people for index, found in enumerate(seen)]
+        lengths, spent = stays_in(ZoneWatch(middle), tracked, fps)
+        stays, present = stays + len(lengths), present + spent
+    assert true_stays > 40
+    assert stays == pytest.approx(true_stays, rel=0.07)
+    assert present == pytest.approx(true_present, rel=0.05)
