@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from edge.processors.coverage import Observed, by_minute
+from edge.processors.coverage import by_minute
+from edge.processors.picture import PictureWatch, Span
 from edge.processors.zones import Stayed, ZoneConfig, Zones
 from models.config import TrackerConfig
 from models.detector import Detections
@@ -27,6 +28,7 @@ Place = Annotated[float, Field(ge=0, le=1)]
 
 _LONGEST_GAP_MINUTES = 60
 """So many unobserved minutes are reported after a jump of the clock; a minute that nobody reported is unknown too."""
+NOBODY = Detections(np.empty((0, 4), np.float32), np.empty(0, np.float32))
 _SURE = 3
 """Sightings from which a track is in the heat map, as for lines and zones."""
 _KEPT_MINUTES = 26 * 60
@@ -123,23 +125,30 @@ class FootfallProcessor:
         self._places |= {zone.name: "zone" for zone in config.zones}
         self._heat = HeatMap()
         self._grace = config.tracker.lost_after + self._zones.hold
-        self._observed = Observed()
+        self._watch = PictureWatch()
         self._minutes: dict[int, _Minute] = {}
         self._reported: int | None = None
         """The minute up to which (inclusive) every minute was reported."""
         self._last: Frame | None = None
         self._scale = 1.0
 
+    @property
+    def condition(self) -> str | None:
+        """Why the pictures cannot be counted on (``frozen``, ``dark``, ``uniform``, ``corrupt``), or None."""
+        return self._watch.condition
+
     def process(self, frame: Frame) -> Sequence[Event]:
-        found = self._detector.detect(frame.image, frame.media_time)
         self._know(frame.time)
-        interval = self._observed.picture(frame.time)
+        seen = self._watch.picture(frame)
+        for span in seen.withdrawn:
+            self._withdraw(span)
+        interval = seen.interval
         if interval is not None:
             for number, seconds in by_minute(*interval):
                 minute = self._minute(number)
                 minute.coverage, minute.changed = min(60.0, minute.coverage + seconds), True
                 minute.observed += seconds
-        update = self._tracker.update(found, frame.media_time)
+        update = self._follow(frame, seen.reshaped)
         # The image is not kept: only where the two clocks stand.
         before, self._last = self._last, Frame(frame.image[:0, :0], frame.time, frame.media_time, frame.index)
         if before is not None and frame.media_time > before.media_time and frame.time > before.time:
@@ -156,6 +165,26 @@ class FootfallProcessor:
         if interval is not None:
             self._warm(update, interval[1] - interval[0])
         return events
+
+    def _follow(self, frame: Frame, reshaped: bool) -> Update:
+        """Who is in the picture. Where it is another one, everybody in the old one is given up."""
+        gone = self._tracker.finish() if reshaped else ()
+        # Whoever is in a frozen picture, or seems to be in a destroyed one, is not there.
+        found = NOBODY if self.condition else self._detector.detect(frame.image, frame.media_time)
+        update = self._tracker.update(found, frame.media_time)
+        return Update(update.people, [*gone, *update.ended]) if gone else update
+
+    def _withdraw(self, span: Span) -> None:
+        """Seconds that were taken for observed: the minutes that have lost some are reported again."""
+        for number, seconds in by_minute(*span):
+            minute = self._minutes.get(number)
+            if minute is None or not minute.observed:
+                continue
+            kept = max(0.0, minute.observed - seconds) / minute.observed
+            minute.coverage, minute.observed = max(0.0, minute.coverage - seconds), minute.observed * kept
+            # Who was inside meanwhile is not known by second: the mean stays as it is.
+            minute.present = {zone: present * kept for zone, present in minute.present.items()}
+            minute.changed = True
 
     @property
     def waiting(self) -> dict[str, tuple[float, ...]]:
