@@ -23,6 +23,8 @@ For a line that is drawn downwards these are left to right and right to left.
 """
 Found = Sequence[tuple[float, Detections]]
 """Media time in seconds and what the detector found."""
+Followed = list[tuple[int, npt.NDArray[np.float64]]]
+"""Of one picture: a track's number and its x1 y1 x2 y2 in pixels."""
 Rig = Callable[[Found, Line, float, tuple[int, int]], Counted]
 """Detections, line, pictures per second, and the picture's width and height in pixels."""
 
@@ -47,7 +49,7 @@ def line_zone(update: Callable[[Any], Any], found: Found, line: Line, size: tupl
 
 
 def supervision_peer(found: Found, line: Line, fps: float, size: tuple[int, int]) -> Counted:
-    """Supervision's ByteTrack and LineZone, default settings but the frame rate."""
+    """Supervision's ByteTrack and LineZone, default settings but the frame rate; lower thresholds gain nothing."""
     from supervision.tracker import ByteTrack  # type: ignore[import-not-found,unused-ignore]
 
     return line_zone(ByteTrack(frame_rate=max(1, round(fps))).update_with_detections, found, line, size)
@@ -121,18 +123,79 @@ def mesopic_peer(found: Found, line: Line, fps: float, size: tuple[int, int]) ->
     return result
 
 
-def supervision_low(found: Found, line: Line, fps: float, size: tuple[int, int]) -> Counted:
-    """Supervision with thresholds as low as ours (its births need 0.1 more than the activation threshold)."""
-    from supervision.tracker import ByteTrack  # type: ignore[import-not-found,unused-ignore]
-
-    tracker = ByteTrack(track_activation_threshold=0.15, frame_rate=max(1, round(fps)))
-    return line_zone(tracker.update_with_detections, found, line, size)
-
-
 PEERS: tuple[tuple[str, Rig], ...] = (
     ("supervision", supervision_peer),
-    ("supervision low", supervision_low),
     ("trackers", trackers_peer),
     ("norfair", norfair_peer),
     ("mesopic", mesopic_peer),
 )
+
+
+def _tracker_of(update: Callable[[Any], Any]) -> Callable[[Detections, float], Followed]:
+    import supervision as sv
+
+    def follow(found: Detections, moment: float) -> Followed:
+        boxes = found.boxes.astype(np.float64) * np.array([640, 480, 640, 480])
+        people = update(sv.Detections(xyxy=boxes, confidence=found.scores, class_id=np.zeros(len(boxes), int)))
+        numbers = [] if people.tracker_id is None else people.tracker_id.tolist()
+        return [(number, box) for number, box in zip(numbers, people.xyxy, strict=True) if number >= 0]
+
+    return follow
+
+
+def supervision_tracks(fps: float) -> Callable[[Detections, float], Followed]:
+    """Supervision's ByteTrack, default settings but the frame rate."""
+    from supervision.tracker import ByteTrack
+
+    return _tracker_of(ByteTrack(frame_rate=round(fps)).update_with_detections)
+
+
+def trackers_tracks(fps: float) -> Callable[[Detections, float], Followed]:
+    """Roboflow's trackers ByteTrack, thresholds as for counting."""
+    from trackers import ByteTrackTracker
+
+    return _tracker_of(
+        ByteTrackTracker(frame_rate=fps, track_activation_threshold=0.25, high_conf_det_threshold=0.25).update
+    )
+
+
+def norfair_tracks(fps: float) -> Callable[[Detections, float], Followed]:
+    """Norfair's tracker as for counting; only people seen in the picture, as the others report them."""
+    import norfair
+
+    tracker = norfair.Tracker("iou", distance_threshold=0.9, hit_counter_max=round(2 * fps), initialization_delay=1)
+
+    def follow(found: Detections, moment: float) -> Followed:
+        boxes = found.boxes[found.scores >= 0.25].reshape(-1, 2, 2) * np.array([640, 480])
+        rows = [norfair.Detection(box) for box in boxes]
+        people = tracker.update(detections=rows)
+        return [(p.id, p.last_detection.points.reshape(4)) for p in people if any(p.last_detection is r for r in rows)]
+
+    return follow
+
+
+def mesopic_tracks(fps: float) -> Callable[[Detections, float], Followed]:
+    """Mesopic's ByteTrack at its default settings; its boxes are private, its tracks publish foot points only."""
+    from mesopic.tracker.bytetrack import ByteTrackTracker
+    from mesopic.types import DecodedFrame, Detection
+
+    tracker, picture = ByteTrackTracker(), np.zeros((1, 1, 3), np.uint8)
+
+    def follow(found: Detections, moment: float) -> Followed:
+        clock = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=moment)
+        boxes = np.rint(found.boxes * np.array([640, 480, 640, 480])).astype(int).tolist()
+        rows = [Detection(tuple(b), float(s)) for b, s in zip(boxes, found.scores, strict=True) if s >= 0.35]
+        seen = tracker.update(DecodedFrame("camera", clock, picture, 640, 480), rows)
+        shown = {track.track_id for track in seen if track.time_since_update == 0}
+        return [(int(t.track_id), np.array(t.box, float)) for t in tracker._tracks if t.track_id in shown]
+
+    return follow
+
+
+FOLLOWERS: tuple[tuple[str, Callable[[float], Callable[[Detections, float], Followed]]], ...] = (
+    ("supervision", supervision_tracks),
+    ("trackers", trackers_tracks),
+    ("norfair", norfair_tracks),
+    ("mesopic", mesopic_tracks),
+)
+"""Trackers alone, for pictures of 640×480."""

@@ -3,7 +3,7 @@
 Seeds below 1000 are for choosing settings, seeds from 1000 for tests; no recorded video is involved.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 from models.config import TrackerConfig
 from models.detector import Detections
-from models.lines import Crossing, Line, LineCounter
+from models.lines import Crossing, Line, LineCounter, Point
 from models.tracker import Person, Tracker
 
 Boxes = dict[int, tuple[float, float, float, float]]
@@ -165,3 +165,82 @@ def grid_lines(anchor: str = "centre") -> list[Line]:
     lines += [Line(f"h{i}", (0.1, y), (0.9, y), anchor) for i, y in enumerate(np.linspace(0.4, 0.8, 5))]  # type: ignore[arg-type]
     lines += [Line("d0", (0.2, 0.2), (0.6, 1.0), anchor), Line("d1", (0.8, 0.2), (0.4, 1.0), anchor)]  # type: ignore[arg-type]
     return lines
+
+
+def entering(
+    seed: int,
+    *,
+    group: int = 1,
+    speed: tuple[float, float] = (0.8, 1.8),
+    fps: float = 10.0,
+    groups: int = 6,
+    seconds: float = 40.0,
+) -> Iterator[tuple[Line, list[tuple[float, str]], list[Boxes]]]:
+    """People who enter or leave through the left, right and lower edge, across a line 0.6–1.6 bodies from it.
+
+    For each edge: the line, when whole bodies cross it and to which side (``L2R``: the positive), and what is seen of
+    them. ``speed`` in m/s of people of 1.7 m; those of a group walk side by side, half a body apart, at one speed.
+    """
+    rng = np.random.default_rng(seed)
+    for edge in ("left", "right", "lower"):
+        height = rng.uniform(0.25, 0.4)
+        width = height * 0.4 / ASPECT
+        from_edge = rng.uniform(0.6, 1.6) * (height / 2 if edge == "lower" else width)
+        line = {
+            "left": Line("edge", (from_edge, 0.05), (from_edge, 1.0)),
+            "right": Line("edge", (1 - from_edge, 0.05), (1 - from_edge, 1.0)),
+            "lower": Line("edge", (0.0, 1 - from_edge), (1.0, 1 - from_edge)),
+        }[edge]
+        pictures: list[Boxes] = [{} for _ in range(int(seconds * fps))]
+        truth: list[tuple[float, str]] = []
+        for number in range(groups):
+            inwards = rng.random() < 0.6
+            begin = number * seconds / groups
+            pace = rng.uniform(*speed) / 1.7 * height
+            place, beside = rng.uniform(0.3, 0.7), 0.0
+            for member in range(group):
+                one = height * rng.uniform(0.92, 1.08)
+                behind = rng.uniform(-0.4, 0.4) / 1.7 * height
+                path = _path(edge, pace, behind, place + beside, one)
+                beside += rng.uniform(0.6, 1.3) * width if edge == "lower" else rng.uniform(0.08, 0.25) * one
+                _walk(pictures, truth, line, path, one, (begin, seconds / groups, fps), inwards, 10 * number + member)
+        yield line, sorted(truth), pictures
+
+
+def _path(edge: str, pace: float, behind: float, across: float, height: float) -> Callable[[float], Point]:
+    """Centre of a body by seconds since its group came up to the edge."""
+
+    def at(time: float) -> Point:
+        gone = pace * time - behind
+        if edge == "lower":
+            return across, 1 + height / 2 - gone
+        x = gone / ASPECT - height * 0.2 / ASPECT
+        return (x if edge == "left" else 1 - x), 0.3 + across * 0.6
+
+    return at
+
+
+def _walk(
+    pictures: list[Boxes],
+    truth: list[tuple[float, str]],
+    line: Line,
+    path: Callable[[float], Point],
+    height: float,
+    when: tuple[float, float, float],
+    inwards: bool,
+    person: int,
+) -> None:
+    """Draw one body that walks in, or out again, for the span ``when``: begin, length, pictures per second."""
+    begin, length, fps = when
+    before: float | None = None
+    half = height * 0.2 / ASPECT
+    for index in range(int(begin * fps), min(len(pictures), int((begin + length) * fps))):
+        since = index / fps - begin
+        x, y = path(since if inwards else length - 1 - since)
+        side = line.side((x, y))
+        if before is not None and before * side < 0:
+            truth.append((index / fps, "L2R" if side > 0 else "R2L"))
+        before = side
+        box = (max(0.0, x - half), max(0.0, y - height / 2), min(1.0, x + half), min(1.0, y + height / 2))
+        if box[2] - box[0] > 2 * half / 3 and box[3] - box[1] > height / 3:
+            pictures[index][person] = box
