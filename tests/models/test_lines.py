@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -6,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.detector import Detections
-from models.lines import Anchor, Crossing, Line
+from models.lines import Anchor, Crossing, Line, LineCounter
+from models.tracker import Person
 from tests.models.crowd import counted
 
 HEIGHT, WIDTH = 0.25, 0.1
@@ -154,3 +156,49 @@ def test_what_the_detector_doubts_is_not_counted_even_when_somebody_takes_over_i
         score = 0.3 if index == 0 else 0.15 if x < 0.65 else 0.9
         found.append(Detections(box, np.array([score], np.float32)))
     assert counted(found, [MIDDLE], 10) == []
+
+
+def trajectory(points: list[tuple[float, float]], hysteresis: float = 0.2) -> list[Crossing]:
+    """Crossings of one known person, without a tracker, at 10 pictures per second; nobody touches the border."""
+    line = Line("door", (0.5, -50.0), (0.5, 50.0))
+    counter, found = LineCounter(line, hysteresis=hysteresis), []
+    for index, (x, y) in enumerate(points):
+        box = (x - WIDTH / 2, y - HEIGHT / 2, x + WIDTH / 2, y + HEIGHT / 2)
+        found += counter.update([Person(1, box, 0.8, 0.0, index + 1)], [], index / 10)
+    return found + counter.update([], [1], len(points) / 10)
+
+
+PLACES = st.tuples(st.floats(0.1, 0.9), st.floats(0.3, 0.7))
+BAND = 0.2 * WIDTH
+"""Half the band around the line within which a person is on neither side for certain."""
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    start=st.sampled_from([0.3, 0.7]),
+    points=st.lists(PLACES, min_size=6, max_size=60),
+    end=st.sampled_from([0.3, 0.7]),
+)
+def test_net_crossings_of_any_trajectory_are_its_start_side_minus_its_end_side(
+    start: float, points: list[tuple[float, float]], end: float
+) -> None:
+    crossings = trajectory([(start, 0.5), *points, (end, 0.5)])
+    net = sum(1 if crossing.direction == "positive" else -1 for crossing in crossings)
+    assert net == (end > 0.5) - (start > 0.5)
+    # Nobody crosses twice the same way without coming back between.
+    ways = [crossing.direction for crossing in crossings]
+    assert all(a != b for a, b in pairwise(ways))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    start=st.sampled_from([0.3, 0.7]),
+    steps=st.lists(st.floats(-0.99, 0.99), min_size=1, max_size=200),
+    end=st.sampled_from([0.3, 0.7]),
+)
+def test_no_trajectory_counts_twice_however_it_trembles_inside_the_band(
+    start: float, steps: list[float], end: float
+) -> None:
+    trembling = [(0.5 + BAND * step, 0.5) for step in steps]
+    crossings = trajectory([(start, 0.5)] * 6 + trembling + [(end, 0.5)])
+    assert len(crossings) == (start != end)
