@@ -26,6 +26,8 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 _OPEN_TIMEOUT_MS = 10_000
 _READ_TIMEOUT_MS = 5_000
 _SILENCE_AFTER = 1.0
+_GIVE_UP_AFTER = 15.0
+"""Seconds without a picture that can be decoded, though the stream goes on: then it is opened again."""
 _USUAL_FPS = 25.0
 
 
@@ -239,6 +241,8 @@ class _Live:
             self._news.notify()
 
     def readings(self) -> Iterator[Frame | Silence]:
+        patience = max(_GIVE_UP_AFTER, 3 / (self._config.max_fps or math.inf))
+        latest = time.monotonic()
         while True:
             with self._news:
                 self._news.wait_for(lambda: self._newest is not None or self._lost, _SILENCE_AFTER)
@@ -246,7 +250,8 @@ class _Live:
                 lost = self._lost
             if frame is not None:
                 yield frame
-            elif lost:
+                latest = time.monotonic()
+            elif lost or time.monotonic() - latest > patience:
                 raise SourceError(
                     f"camera {self._config.address} sends no more pictures",
                     "check its power and network; it is opened again by itself",

@@ -20,7 +20,9 @@ class _Camera(socketserver.ThreadingTCPServer):
     media = b""
     login = ""
     pause = 0.0
+    stall = 0.0
     seen: list[str]
+    stopping: threading.Event
 
 
 class _Session(socketserver.StreamRequestHandler):
@@ -61,15 +63,23 @@ class _Session(socketserver.StreamRequestHandler):
                 rtp = struct.pack(">BBHII", 0x80, 33, number & 0xFFFF, number * 900, 1) + piece
                 self.wfile.write(b"$\x00" + struct.pack(">H", len(rtp)) + rtp)
                 time.sleep(camera.pause)
+            camera.stopping.wait(camera.stall)
         except OSError:
             pass
 
 
 @contextmanager
-def rtsp_camera(media: Path, *, login: str = "", pause: float = 0.0) -> Iterator[tuple[str, list[str]]]:
-    """Serve an MPEG-TS file once; gives ``host:port/path`` and the Authorization headers that came."""
+def rtsp_camera(
+    media: Path, *, login: str = "", pause: float = 0.0, stall: float = 0.0
+) -> Iterator[tuple[str, list[str]]]:
+    """Serve an MPEG-TS file once per connection; gives ``host:port/path`` and the Authorization headers that came.
+
+    ``pause`` seconds after each packet; after the last one, the connection stays open and silent for ``stall`` seconds.
+    """
     with _Camera(("127.0.0.1", 0), _Session) as camera:
         camera.media, camera.login, camera.pause, camera.seen = media.read_bytes(), login, pause, []
+        camera.stall, camera.stopping = stall, threading.Event()
         threading.Thread(target=camera.serve_forever, daemon=True).start()
         yield f"127.0.0.1:{camera.server_address[1]}/stream", camera.seen
+        camera.stopping.set()
         camera.shutdown()
