@@ -170,4 +170,4 @@ def test_what_the_box_saw_is_in_the_database_exactly_once_whoever_is_killed(
 
 
 def _crossings(minutes: dict[Any, Any]) -> int:
-    return sum(int(entered) + int(left) for _, _, entered, left, _ in minutes.values())
+    return sum(int(entered) + int(left) for _, _, entered, left, *_ in minutes.values())
