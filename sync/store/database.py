@@ -1,5 +1,8 @@
 """Opening the central database: SQLite or PostgreSQL, brought up to date by its migrations, errors as sentences."""
 
+import random
+import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +20,10 @@ from sync.errors import SyncError
 
 MIGRATION_LOCK = 0x59_4B_4D_47
 """PostgreSQL advisory lock: two centres that start at once migrate one after the other."""
+
+
+PATIENCE_S = 30.0
+"""How long a process waits for others that hold SQLite's lock."""
 
 
 class StoreError(SyncError):
@@ -116,13 +123,13 @@ def _sqlite(url: str, path: str | None) -> Engine:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"no folder for the database {path}: {error.strerror}", "correct the path") from error
-    engine = create_engine(url, connect_args={"timeout": 30})
+    engine = create_engine(url, connect_args={"timeout": PATIENCE_S})
 
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, record: object) -> None:
         # The driver must not begin transactions by itself: it would begin them deferred, and fail to upgrade later.
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")
 
     @event.listens_for(engine, "begin")
@@ -132,6 +139,19 @@ def _sqlite(url: str, path: str | None) -> Engine:
         )
 
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log. SQLite's own patience does not cover this statement: it needs the file alone."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(random.uniform(0.005, 0.05))  # noqa: S311  # jitter, not secrets
 
 
 def _postgresql(url: str) -> Engine:
