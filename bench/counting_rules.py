@@ -54,7 +54,7 @@ class _Borderless(LineCounter):
 class _Endless(LineCounter):
     """Takes the line to go on beyond its ends."""
 
-    def _place(self, a: lines.Point, value_a: float, b: lines.Point, value_b: float) -> float:
+    def _place(self, a: lines.Point, b: lines.Point, share: float) -> float:
         return 0.5
 
 
