@@ -36,7 +36,7 @@ _BORDER_OF_SIZE = 0.03
 class Person:
     """A track as it was seen in one picture.
 
-    ``box`` is x1, y1, x2, y2 as shares of the picture (0–1), as it was found; ``since`` is the time of its first detection,
+    ``box`` is x1, y1, x2, y2 as shares of the picture (0–1), as found; ``since`` is the time of its first detection,
     ``detections`` how many there were, this one included; ``score`` the detector's, averaged over them.
     """
 
