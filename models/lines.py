@@ -15,6 +15,10 @@ Direction = Literal["positive", "negative"]
 Point = tuple[float, float]
 
 
+UNSEEN_S = 0.5
+FORGOTTEN_S = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A directed segment in shares of the picture (0–1, y down), and the point of a person that crosses it.
@@ -93,6 +97,10 @@ class _Path:
     birth: Corners | None = field(default=None)
     """The first box, while the person has not been seen whole."""
     born: float = 0.0
+    begun: Point = (0.0, 0.0)
+    """Time and place of the first sighting."""
+    known: bool = False
+    """Was seen often enough to be a person."""
 
 
 class LineCounter:
@@ -140,7 +148,7 @@ class LineCounter:
     def _begin(self, person: Person, time: float) -> _Path:
         point = _anchor(person.frame, self.line.anchor)
         value = self.line.side(point)
-        path = _Path(1 if value >= 0 else -1, point, point, value, time, person, born=time)
+        path = _Path(1 if value >= 0 else -1, point, point, value, time, person, born=time, begun=point)
         if not person.whole:
             path.birth = person.box
         self._set_origin(path, person.box, point, value)
@@ -169,6 +177,34 @@ class LineCounter:
         if person.whole:
             path.birth = None
 
+    def _look_back(self, path: _Path, person: Person) -> None:
+        """Nobody appears from nothing: who was outside the picture a moment before has come in, though not seen to."""
+        value = self.line.side(path.begun)
+        if path.outside or value * path.side < 0 or self._continues(path):
+            return
+        before = _moved(path.begun, person.velocity, -UNSEEN_S)
+        if _is_inside(before):
+            return
+        other = self.line.side(before)
+        if other * value < 0:
+            share = other / (other - value)
+            place = self._place(before, path.begun, share)
+            if 0 <= place <= 1:
+                path.side, path.clear, path.outside = (1 if other > 0 else -1), before, True
+                path.passed = path.passed or (path.born - (1 - share) * UNSEEN_S, place)
+
+    def _continues(self, path: _Path) -> bool:
+        """Whether a known person was lost near where and when this track began: more likely the same one again."""
+        x1, y1, x2, y2 = path.person.frame
+        return any(
+            other.known
+            and other is not path
+            and path.born - FORGOTTEN_S <= other.last_time < path.born
+            and abs(other.last[0] - path.begun[0]) <= 2 * (x2 - x1)
+            and abs(other.last[1] - path.begun[1]) <= y2 - y1
+            for other in self._paths.values()
+        )
+
     def _follow(self, path: _Path, person: Person, time: float) -> Crossing | None:
         point = _anchor(person.frame, self.line.anchor)
         value = self.line.side(point)
@@ -180,13 +216,16 @@ class LineCounter:
             )
         path.last, path.last_value, path.last_time, path.person = point, value, time, person
         self._begin_again(path, person)
+        if not path.known and self._is_known(person, time):
+            path.known = True
+            self._look_back(path, person)
         x1, y1, x2, y2 = person.frame
         band = 2 * self._hysteresis * self.line.extent(x2 - x1, y2 - y1)
         if value * path.side > 0:
             if abs(value) >= band:
                 path.clear, path.outside = point, False
             return None
-        if abs(value) < band or not self._is_known(person, time):
+        if abs(value) < band or not path.known:
             return None
         if path.outside and not self._came_in(path, person, point):
             return None
@@ -213,14 +252,42 @@ class LineCounter:
         return _beyond_border(person.box, point) is None
 
     def _leave(self, path: _Path) -> Crossing | None:
-        """A track that ends: somebody who was behind the line, though not clearly, has crossed it."""
-        if path.outside or not self._is_known(path.person, path.last_time) or path.last_value * path.side >= 0:
+        """A track that ends: somebody who was behind the line, though not clearly, or on the way out, has crossed it."""
+        if path.outside or not path.known:
             return None
-        return self._cross(path, "to_border") if _beyond_border(path.person.box, path.last) is not None else None
+        if path.last_value * path.side < 0:
+            gone = _beyond_border(path.person.box, path.last) is not None
+            return self._cross(path, "to_border") if gone else None
+        after = _moved(path.last, path.person.velocity, UNSEEN_S)
+        value = self.line.side(after)
+        if _is_inside(after) or value * path.side >= 0 or self._goes_on(path):
+            return None
+        share = path.last_value / (path.last_value - value)
+        path.passed = path.last_time + share * UNSEEN_S, self._place(path.last, after, share)
+        path.last, path.last_value = after, value
+        return self._cross(path, "to_border")
+
+    def _goes_on(self, path: _Path) -> bool:
+        """Whether another track began near where and when this one was lost."""
+        x1, y1, x2, y2 = path.person.frame
+        return any(
+            path.last_time < other.born <= path.last_time + FORGOTTEN_S
+            and abs(path.last[0] - other.begun[0]) <= 2 * (x2 - x1)
+            and abs(path.last[1] - other.begun[1]) <= y2 - y1
+            for other in self._paths.values()
+        )
 
     def _place(self, a: Point, b: Point, share: float) -> float:
         """Where along the line somebody was at ``share`` of the way from ``a`` to ``b``."""
         return self.line.along((a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])))
+
+
+def _moved(point: Point, velocity: Point, seconds: float) -> Point:
+    return point[0] + seconds * velocity[0], point[1] + seconds * velocity[1]
+
+
+def _is_inside(point: Point) -> bool:
+    return 0 < point[0] < 1 and 0 < point[1] < 1
 
 
 def _anchor(box: Corners, anchor: Anchor) -> Point:

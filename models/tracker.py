@@ -49,6 +49,8 @@ class Person:
     """The whole person, also where the picture's border cuts the box; None: the box itself."""
     whole: bool = True
     """Was seen at least once without being cut by the border: only then is the size known."""
+    velocity: tuple[float, float] = (0.0, 0.0)
+    """Of the box's centre, shares of the picture per second, smoothed."""
     part: bool = False
     """Was seen mostly inside a larger person's box: a bag, an arm, a reflection."""
 
@@ -264,6 +266,7 @@ class Tracker:
     def _person(self, index: int, found: Detections, detection: int) -> Person:
         x1, y1, x2, y2 = found.boxes[detection].tolist()
         x, y, width, height = self._bodies[index].tolist()
+        across, down = self._velocity[index].tolist()
         hits = int(self._hits[index])
         return Person(
             int(self._ids[index]),
@@ -273,6 +276,7 @@ class Tracker:
             hits,
             (x - width / 2, y - height / 2, x + width / 2, y + height / 2),
             bool(self._whole[index]),
+            (across, down),
             bool(self._inside[index] > _MOSTLY * hits),
         )
 
