@@ -1,8 +1,8 @@
-"""Made-up shop doors: cameras from above and aslant, lines at any angle, doorways within the picture, 3 to 30 pictures a second.
+"""Made-up shop doors: cameras from above and aslant, lines at any angle, doorways in mid-picture, 3 to 30 fps.
 
 Nobody's video is involved. People walk straight across a line, alone, as pairs and as threes, or along it without
 crossing; others come towards them. A detector's noise has memory: it misses somebody for a while, sees only the upper
-half for a while, and keeps one of two boxes that overlap much. Seeds below 1000 are for choosing, from 1000 for judging.
+half for a while, and keeps one of two boxes that overlap much. Seeds below 1000 are for choosing, the rest for judging.
 """
 
 from collections.abc import Sequence
@@ -111,7 +111,8 @@ def scene(kind: Door, seed: int, *, groups: int = 8, apart: float = 6.0) -> Scen
     extent = abs(across[0]) * wide + abs(across[1]) * high
     size = np.array([ASPECT, 1.0])
     middle, blind = _placed(kind, rng, across, extent, size)
-    line = Line("door", *(tuple((middle + sign * way * 1.2) / size) for sign in (-1, 1)))
+    (x1, y1), (x2, y2) = (((middle + sign * way * 1.2) / size).tolist() for sign in (-1, 1))
+    line = Line("door", (x1, y1), (x2, y2))
     walks: list[_Walk] = []
     stature = high if kind.tall >= 2 else wide * 2.6
     for number in range(groups):

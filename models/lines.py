@@ -15,8 +15,10 @@ Direction = Literal["positive", "negative"]
 Point = tuple[float, float]
 
 
-UNSEEN_S = 0.5
-FORGOTTEN_S = 1.0
+_UNSEEN_S = 0.5
+"""How long somebody may walk inside the picture before the first detection, or after the last: two pictures in five."""
+_HANDED_ON_S = 1.0
+"""A track that begins so soon after another was lost, within a body of it, may be the same person's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ class LineCounter:
         value = self.line.side(path.begun)
         if path.outside or value * path.side < 0 or self._continues(path):
             return
-        before = _moved(path.begun, person.velocity, -UNSEEN_S)
+        before = _moved(path.begun, person.velocity, -_UNSEEN_S)
         if _is_inside(before):
             return
         other = self.line.side(before)
@@ -191,17 +193,14 @@ class LineCounter:
             place = self._place(before, path.begun, share)
             if 0 <= place <= 1:
                 path.side, path.clear, path.outside = (1 if other > 0 else -1), before, True
-                path.passed = path.passed or (path.born - (1 - share) * UNSEEN_S, place)
+                path.passed = path.passed or (path.born - (1 - share) * _UNSEEN_S, place)
 
     def _continues(self, path: _Path) -> bool:
         """Whether a known person was lost near where and when this track began: more likely the same one again."""
-        x1, y1, x2, y2 = path.person.frame
         return any(
             other.known
-            and other is not path
-            and path.born - FORGOTTEN_S <= other.last_time < path.born
-            and abs(other.last[0] - path.begun[0]) <= 2 * (x2 - x1)
-            and abs(other.last[1] - path.begun[1]) <= y2 - y1
+            and path.born - _HANDED_ON_S <= other.last_time < path.born
+            and _near(other.last, path.begun, path)
             for other in self._paths.values()
         )
 
@@ -252,28 +251,25 @@ class LineCounter:
         return _beyond_border(person.box, point) is None
 
     def _leave(self, path: _Path) -> Crossing | None:
-        """A track that ends: somebody who was behind the line, though not clearly, or on the way out, has crossed it."""
+        """A track that ends: who was behind the line, though not clearly, or on the way out, has crossed it."""
         if path.outside or not path.known:
             return None
         if path.last_value * path.side < 0:
             gone = _beyond_border(path.person.box, path.last) is not None
             return self._cross(path, "to_border") if gone else None
-        after = _moved(path.last, path.person.velocity, UNSEEN_S)
+        after = _moved(path.last, path.person.velocity, _UNSEEN_S)
         value = self.line.side(after)
         if _is_inside(after) or value * path.side >= 0 or self._goes_on(path):
             return None
         share = path.last_value / (path.last_value - value)
-        path.passed = path.last_time + share * UNSEEN_S, self._place(path.last, after, share)
+        path.passed = path.last_time + share * _UNSEEN_S, self._place(path.last, after, share)
         path.last, path.last_value = after, value
         return self._cross(path, "to_border")
 
     def _goes_on(self, path: _Path) -> bool:
         """Whether another track began near where and when this one was lost."""
-        x1, y1, x2, y2 = path.person.frame
         return any(
-            path.last_time < other.born <= path.last_time + FORGOTTEN_S
-            and abs(path.last[0] - other.begun[0]) <= 2 * (x2 - x1)
-            and abs(path.last[1] - other.begun[1]) <= y2 - y1
+            path.last_time < other.born <= path.last_time + _HANDED_ON_S and _near(path.last, other.begun, path)
             for other in self._paths.values()
         )
 
@@ -284,6 +280,12 @@ class LineCounter:
 
 def _moved(point: Point, velocity: Point, seconds: float) -> Point:
     return point[0] + seconds * velocity[0], point[1] + seconds * velocity[1]
+
+
+def _near(a: Point, b: Point, path: _Path) -> bool:
+    """Within two widths and one height of this path's body."""
+    x1, y1, x2, y2 = path.person.frame
+    return abs(a[0] - b[0]) <= 2 * (x2 - x1) and abs(a[1] - b[1]) <= y2 - y1
 
 
 def _is_inside(point: Point) -> bool:
