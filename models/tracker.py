@@ -50,7 +50,7 @@ class Person:
     whole: bool = True
     """Was seen at least once without being cut by the border: only then is the size known."""
     velocity: tuple[float, float] = (0.0, 0.0)
-    """Of the box's centre, shares of the picture per second, smoothed."""
+    """Of the whole person's centre, shares of the picture per second, smoothed."""
     part: bool = False
     """Was seen mostly inside a larger person's box: a bag, an arm, a reflection."""
 
@@ -88,6 +88,8 @@ class Tracker:
         self._score = np.empty(0)
         self._bodies = np.empty((0, 4))
         """Centre and size of the whole person, also beyond the border."""
+        self._pace = np.empty((0, 2))
+        """Its velocity; that of a box that shrinks at the border says less."""
         self._whole = np.empty(0, bool)
         self._inside = np.empty(0, np.int64)
         """In how many pictures it lay inside a larger person's box."""
@@ -137,7 +139,7 @@ class Tracker:
     def _keep(self, alive: npt.NDArray[np.bool_]) -> None:
         self._ids, self._boxes, self._velocity = self._ids[alive], self._boxes[alive], self._velocity[alive]
         self._born, self._seen, self._hits = self._born[alive], self._seen[alive], self._hits[alive]
-        self._score, self._bodies = self._score[alive], self._bodies[alive]
+        self._score, self._bodies, self._pace = self._score[alive], self._bodies[alive], self._pace[alive]
         self._whole, self._inside = self._whole[alive], self._inside[alive]
 
     def _expected(self, elapsed: Doubles) -> Doubles:
@@ -208,7 +210,9 @@ class Tracker:
         weight = np.maximum(weight, 1 / np.maximum(self._hits[tracks], 1)[:, None])
         self._velocity[tracks] += weight * (measured - self._velocity[tracks])
         self._boxes[tracks] = boxes
+        before = self._bodies[tracks, :2]
         self._complete(tracks, boxes)
+        self._pace[tracks] += weight * ((self._bodies[tracks, :2] - before) / elapsed - self._pace[tracks])
         self._seen[tracks] = time
         self._hits[tracks] += 1
         self._score[tracks] += (scores - self._score[tracks]) / self._hits[tracks]
@@ -258,6 +262,7 @@ class Tracker:
         self._hits = np.concatenate([self._hits, np.ones(count, np.int64)])
         self._score = np.concatenate([self._score, scores])
         self._bodies = np.concatenate([self._bodies, boxes])
+        self._pace = np.concatenate([self._pace, np.zeros((count, 2))])
         low, high = boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2
         self._whole = np.concatenate([self._whole, ~np.any(_cut(low, high), axis=(0, 2))])
         self._inside = np.concatenate([self._inside, np.zeros(count, np.int64)])
@@ -266,7 +271,7 @@ class Tracker:
     def _person(self, index: int, found: Detections, detection: int) -> Person:
         x1, y1, x2, y2 = found.boxes[detection].tolist()
         x, y, width, height = self._bodies[index].tolist()
-        across, down = self._velocity[index].tolist()
+        across, down = self._pace[index].tolist()
         hits = int(self._hits[index])
         return Person(
             int(self._ids[index]),
