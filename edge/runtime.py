@@ -101,18 +101,19 @@ class SensorLoop:
         """The thread's body."""
         attempt = 0
         while not stop.is_set():
-            before = self.status.readings
+            before, patience = self.status.readings, 0.0
             try:
                 with self._open_source() as source:
                     self._drain(source, stop)
                 break
             except SensorError as error:
-                reason, said = "source_lost", f"{error}; {error.fix}"
+                reason, said, patience = error.reason, f"{error}; {error.fix}", error.patience
             except Exception as error:  # the one place: a sensor's bug must not stop the others
                 reason, said = "crashed", CRASHED.format(type(error).__name__)
                 log.debug("%s crashed", self.status.sensor, exc_info=True)
             attempt = 0 if self.status.readings > before else attempt + 1
-            wait = self._backoff.wait(attempt, self._rng)
+            # Between once and twice the patience that is asked for: cameras that came back together stay apart.
+            wait = max(self._backoff.wait(attempt, self._rng), patience * self._rng.uniform(1, 2))
             self._lost(reason, said, wait)
             now = self._now()
             self._put(self._last_of(self._tell_lost, now), stop)
@@ -182,7 +183,7 @@ class SensorLoop:
                 attempt += 1
 
     def _lost(self, reason: str, said: str, wait: float) -> None:
-        if self.status.state != "lost":
+        if (self.status.state, self.status.reason) != ("lost", reason):
             log.warning("%s: %s; trying again in %.1f s, then with growing waits", self.status.sensor, said, wait)
         self.status.state, self.status.reason = "lost", reason
 
