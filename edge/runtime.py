@@ -33,7 +33,8 @@ class Backoff:
     """Full jitter: the n-th wait is uniform between 0 and ``min(longest, first * 2**n)`` seconds."""
 
     first: float = 0.5
-    longest: float = 30.0
+    longest: float = 10.0
+    """A camera that is back must be seen again within 15 s: up to 10 of waiting, and up to 3 until FFmpeg opened it."""
 
     def wait(self, attempt: int, rng: random.Random) -> float:
         """Seconds to wait before attempt number ``attempt`` (0 is the first retry)."""

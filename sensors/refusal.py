@@ -33,81 +33,90 @@ class _Answer:
     headers: Message
 
 
+def check(url: str, address: str) -> None:
+    """Before opening: raises ``SourceError`` where the camera does not answer at all, or refuses without a login.
+
+    OpenCV opens one stream at a time in a process (opencv issue 17057): a camera that swallows the connection would
+    keep all others waiting for its time limit, so it is asked here first. ``url`` and ``address`` as for ``explain``.
+    """
+    error, answer = _diagnose(url, address, try_login=False)
+    asked = answer is not None and answer.status in (401, 403) and urlsplit(url).username
+    if error.reason in ("unreachable", "not_found", "login_refused") and not asked:
+        raise error
+
+
 def explain(url: str, address: str) -> SourceError:
     """The error to raise for a stream that FFmpeg could not open. ``url`` with its password, ``address`` without.
 
     Blocks for at most some 15 seconds.
     """
+    return _diagnose(url, address, try_login=True)[0]
+
+
+def _diagnose(url: str, address: str, *, try_login: bool) -> tuple[SourceError, _Answer | None]:
     said = f"camera {address} cannot be opened"
+    host, port, scheme = "", 0, ""
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme.lower(), 0)
-    except ValueError as error:
-        return SourceError(f"{said}: {error}", "correct its url", reason="unreachable")
-    try:
-        return _ask(parts, host, port, said)
+        host, port, scheme = parts.hostname or "", parts.port or _PORTS.get(parts.scheme.lower(), 0), parts.scheme
+        answer = _ask(parts, host, port, try_login)
     except socket.gaierror:
-        return SourceError(
-            f"{said}: the name {host} is not known",
-            "correct the name in its url, or give the number",
-            reason="unreachable",
-        )
+        why, fix = f"the name {host} is not known", "correct the name in its url, or give the number"
     except TimeoutError:
-        return SourceError(
-            f"{said}: {host}:{port} does not answer",
-            "check that the camera is on and its network cable plugged in",
-            reason="unreachable",
-        )
+        why, fix = f"{host}:{port} does not answer", "check that the camera is on and its network cable plugged in"
     except ConnectionRefusedError:
-        return SourceError(
-            f"{said}: nothing listens at {host}:{port}",
-            "check that the camera is on, and its port in the url",
-            reason="unreachable",
-        )
+        why, fix = f"nothing listens at {host}:{port}", "check that the camera is on, and its port in the url"
     except OSError as error:
-        why = error.strerror or "the connection was cut"
-        return SourceError(f"{said}: {host}:{port}: {why}", "check address and network", reason="unreachable")
-    except (ValueError, http.client.HTTPException):
-        return SourceError(
-            f"{said}: {host}:{port} does not speak {parts.scheme.upper()}",
-            "check port and kind of its url",
-            reason="no_video",
-        )
+        why, fix = f"{host}:{port}: {error.strerror or 'the connection was cut'}", "check address and network"
+    except http.client.HTTPException:
+        return _nonsense(said, host, port, scheme), None
+    except ValueError as error:
+        if host and port:
+            return _nonsense(said, host, port, scheme), None
+        why, fix = str(error), "correct its url"
+    else:
+        return _judge(said, parts, answer), answer
+    return SourceError(f"{said}: {why}", fix, reason="unreachable"), None
 
 
-def _ask(parts: SplitResult, host: str, port: int, said: str) -> SourceError:
+def _nonsense(said: str, host: str, port: int, scheme: str) -> SourceError:
+    what = f"{said}: {host}:{port} does not speak {scheme.upper()}"
+    return SourceError(what, "check port and kind of its url", reason="no_video")
+
+
+def _ask(parts: SplitResult, host: str, port: int, try_login: bool) -> _Answer | None:
     if parts.scheme.lower() not in ("rtsp", "http"):
         # Encrypted streams: that the camera can be reached is all that is looked at.
         socket.create_connection((host, port), _TIMEOUT_S).close()
-        return SourceError(
-            f"{said}, though {host}:{port} answers", "check the url and the login in a player such as VLC"
-        )
+        return None
     answer = _request(parts, host, port, None)
-    if answer.status == 401 and parts.username:
-        answer = _request(parts, host, port, _login(parts, answer))
+    if try_login and answer.status == 401 and parts.username and (login := _login(parts, answer)):
+        answer = _request(parts, host, port, login)
+    return answer
+
+
+def _judge(said: str, parts: SplitResult, answer: _Answer | None) -> SourceError:
+    """What an answer means for a stream that cannot be opened."""
+    if answer is None:
+        return SourceError(f"{said}, though it answers", "check the url and the login in a player such as VLC")
     if answer.status in (401, 403):
         refused = "refuses user and password" if parts.username else "asks for a user and a password"
         fix = "correct the user in the url and the password behind password_env or password_file"
         return SourceError(f"{said}: it {refused} ({answer.status})", fix, reason="login_refused", patience=_LOCKOUT_S)
     if answer.status in (404, 410, 454):
-        return SourceError(
-            f"{said}: it has no stream {parts.path or '/'} ({answer.status})",
-            "look up the stream's path in the camera's manual, or run: yingke cameras discover",
-            reason="not_found",
-        )
+        what = f"{said}: it has no stream {parts.path or '/'} ({answer.status})"
+        fix = "look up the stream's path in the camera's manual, or run: yingke cameras discover"
+        return SourceError(what, fix, reason="not_found")
     if answer.status != 200:
         fix = "restart the camera; look whether too many others watch it"
-        return SourceError(f"{said}: it answers {answer.status} {answer.phrase}".rstrip(), fix, reason="source_lost")
+        return SourceError(f"{said}: it answers {answer.status} {answer.phrase}".rstrip(), fix)
     kind = answer.headers.get_content_type() if answer.headers.get("Content-Type") else "something of no kind"
     if kind.startswith("text/"):
-        return SourceError(
-            f"{said}: it sends a page ({kind}), no video", "give the url of the stream", reason="no_video"
-        )
-    return SourceError(
-        f"{said}: it answers ({kind}), but no picture can be decoded",
-        "set the camera to H.264, H.265 or motion JPEG, and look at it in a player such as VLC",
-        reason="no_video",
-    )
+        what = f"{said}: it sends a page ({kind}), no video"
+        return SourceError(what, "give the url of the stream", reason="no_video")
+    what = f"{said}: it answers ({kind}), but no picture can be decoded"
+    fix = "set the camera to H.264, H.265 or motion JPEG, and look at it in a player such as VLC"
+    return SourceError(what, fix, reason="no_video")
 
 
 def _request(parts: SplitResult, host: str, port: int, login: str | None) -> _Answer:

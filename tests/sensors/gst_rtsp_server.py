@@ -1,6 +1,6 @@
 """GStreamer's RTSP server on the system's own Python: run as ``/usr/bin/python3 gst_rtsp_server.py``, never imported.
 
-Reads one JSON object from its only argument: ``{"port": 0, "user": "", "password": "", "mounts": {"/path": "file.mp4"}}``.
+Its one argument is JSON: ``{"port": 0, "user": "", "password": "", "mounts": {"/door": ["f.mp4", "h264"]}}``.
 Every client gets the file from its beginning, in real time, over RTP; H.264 or H.265 as the file holds it. With a user
 it asks for digest authentication. Prints the port that it listens on, then serves until it is killed.
 """
@@ -10,8 +10,9 @@ import sys
 
 import gi
 
-gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
+for name in ("Gst", "GstRtsp", "GstRtspServer"):
+    gi.require_version(name, "1.0")
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 PAYLOADERS = {"h264": "rtph264pay", "h265": "rtph265pay"}
 
@@ -24,7 +25,7 @@ def main() -> None:
     server.set_service(str(settings["port"]))
     if settings["user"]:
         auth = GstRtspServer.RTSPAuth()
-        auth.set_supported_methods(Gst.rtsp_auth_digest if hasattr(Gst, "rtsp_auth_digest") else digest())
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
         token = GstRtspServer.RTSPToken()
         token.set_string("media.factory.role", "viewer")
         auth.add_digest(settings["user"], settings["password"], token)
@@ -39,13 +40,6 @@ def main() -> None:
     server.attach(None)
     print(server.get_bound_port(), flush=True)
     GLib.MainLoop().run()
-
-
-def digest() -> object:
-    gi.require_version("GstRtsp", "1.0")
-    from gi.repository import GstRtsp
-
-    return GstRtsp.RTSPAuthMethod.DIGEST
 
 
 main()
