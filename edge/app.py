@@ -8,18 +8,22 @@ from functools import partial
 from typing import Any
 
 from edge.config import EdgeFile
+from edge.frigate import subscriber
 from edge.processing import Processor
 from edge.processors.devices import DevicesProcessor
+from edge.processors.followed import FollowedProcessor
 from edge.processors.footfall import FootfallProcessor
 from edge.processors.tryons import TryOnProcessor
 from edge.runtime import Heartbeat, SensorLoop
 from models.detector import open_detector
 from models.gate import open_gated
 from sensors.camera import CameraSource
+from sensors.frigate import FrigateSource
 from sensors.readings import ProbeRequest, Source
 from sensors.rfid.config import open_rfid
 from sensors.wifi.source import CaptureSource, PipeSource, open_wifi
 from sync.clock import Now, clock, sleeper
+from sync.mqtt import MqttBroker
 from sync.outbox import Outbox
 from sync.relay import Relay
 
@@ -30,9 +34,14 @@ Part = tuple[str, Callable[[], Source[Any]], Processor[Any]]
 
 def build_loops(config: EdgeFile, outbox: Outbox, now: Now) -> list[SensorLoop]:
     """One loop for each sensor of the configuration. Raises a typed error when a model or a setting is missing."""
-    loops = []
-    for name, open_source, processor in [*_cameras(config, now), *_wifi(config, now), *_rfid(config, now)]:
-        stale = config.edge.stale_seconds if name in config.edge.counting else None
+    loops, cameras = [], {camera.name for camera in config.sensors.cameras}
+    for name, open_source, processor in [
+        *_cameras(config, now),
+        *_frigate(config, now),
+        *_wifi(config, now),
+        *_rfid(config, now),
+    ]:
+        stale = config.edge.stale_seconds if name in cameras else None
         loops.append(SensorLoop(name, open_source, processor, outbox, now, stale_after=stale))
     return loops
 
@@ -45,6 +54,16 @@ def _cameras(config: EdgeFile, now: Now) -> list[Part]:
         detector = open_gated(config.models) if config.models.gate.enabled else open_detector(config.models)
         processor = FootfallProcessor(camera.name, config.edge.counting[camera.name], detector)
         parts.append((camera.name, partial(CameraSource, camera, clock=now, sleep=sleep), processor))
+    return parts
+
+
+def _frigate(config: EdgeFile, now: Now) -> list[Part]:
+    parts: list[Part] = []
+    broker = MqttBroker(config.edge.frigate_broker or config.sync.mqtt)
+    for camera in config.sensors.frigate:
+        connect = subscriber(broker, f"yingke-{config.store.id}-{camera.name}")
+        processor = FollowedProcessor(camera.name, config.edge.counting[camera.name], "frigate")
+        parts.append((camera.name, partial(FrigateSource, camera, connect, now), processor))
     return parts
 
 

@@ -9,9 +9,10 @@ from edge.processors.devices import DevicesConfig
 from edge.processors.footfall import FootfallConfig
 from edge.processors.tryon_config import TryOnConfig
 from models.config import ModelsConfig
-from sensors.config import SensorsConfig
+from sensors.config import NamedCamera, SensorsConfig
+from sensors.frigate_config import FrigateConfig
 from sync.clock import SimulatedClock
-from sync.config import SyncConfig
+from sync.config import MqttConfig, SyncConfig
 from sync.events import Name
 from sync.settings import StoreConfig
 
@@ -24,6 +25,9 @@ class EdgeConfig(BaseModel):
     heartbeat_seconds: Annotated[float, Field(gt=0)] = 30.0
     stale_seconds: Annotated[float, Field(gt=0)] = Field(
         default=10.0, description="a camera without a picture for so long is degraded"
+    )
+    frigate_broker: MqttConfig | None = Field(
+        default=None, description="the broker that Frigate publishes to; that of sync.mqtt when absent"
     )
     counting: dict[Name, FootfallConfig] = {}
     devices: dict[Name, DevicesConfig] = {}
@@ -45,8 +49,9 @@ class EdgeFile(BaseModel):
 
     @model_validator(mode="after")
     def _every_sensor_is_used(self) -> Self:
+        seeing: tuple[NamedCamera | FrigateConfig, ...] = (*self.sensors.cameras, *self.sensors.frigate)
         pairs = (
-            ("counting", self.edge.counting, self.sensors.cameras),
+            ("counting", self.edge.counting, seeing),
             ("devices", self.edge.devices, self.sensors.wifi),
             ("tryons", self.edge.tryons, self.sensors.rfid),
         )

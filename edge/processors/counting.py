@@ -92,8 +92,10 @@ class Counting:
     knows of the people at a moment, and the span of time that this observes.
     """
 
-    def __init__(self, sensor: str, config: FootfallConfig) -> None:
+    def __init__(self, sensor: str, config: FootfallConfig, rule: str | None = None) -> None:
+        """``rule`` is what the evidence names instead of how a crossing was decided: whose tracks they are."""
         self._sensor = sensor
+        self._rule = rule
         self._counters = [LineCounter(line.line()) for line in config.lines]
         self._entering = {line.name: line.entering for line in config.lines}
         self._zones = Zones(sensor, config.zones)
@@ -193,7 +195,7 @@ class Counting:
             track=person.track,
             track_seconds=max(0.0, round(crossing.time - person.since, 3)),
             detections=person.detections,
-            rule=crossing.rule,
+            rule=self._rule or crossing.rule,
         )
         return Visit(
             line=crossing.line,
