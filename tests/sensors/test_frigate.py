@@ -49,7 +49,8 @@ class Script:
 
 
 def read(*sent: tuple[str, bytes]) -> tuple[list[Sighting | Attention | Silence], int]:
-    script, found = Script(*sent), []
+    script = Script(*sent)
+    found: list[Sighting | Attention | Silence] = []
     with FrigateSource(CAMERA, script.connect, lambda: NOW) as source, pytest.raises(SourceError, match="gone"):
         found.extend(source)
     return found, source.dropped
