@@ -38,8 +38,12 @@ class FootfallProcessor:
 
     @property
     def condition(self) -> str | None:
-        """Why the pictures cannot be counted on (``frozen``, ``dark``, ``uniform``, ``corrupt``), or None."""
-        return self._watch.condition
+        """Why the pictures cannot be counted on (``frozen``, ``dark``, ``uniform``, ``corrupt``), or None.
+
+        ``reshaped``: they are counted, but have another aspect than at the start, so that lines and zones may lie
+        elsewhere; until the aspect is back or the box is started again.
+        """
+        return self._watch.condition or ("reshaped" if self._watch.another_shape else None)
 
     @property
     def waiting(self) -> dict[str, tuple[float, ...]]:
@@ -69,6 +73,6 @@ class FootfallProcessor:
         """Who is in the picture. Where it is another one, everybody in the old one is given up."""
         gone = self._tracker.finish() if reshaped else ()
         # Whoever is in a frozen picture, or seems to be in a destroyed one, is not there.
-        found = NOBODY if self.condition else self._detector.detect(frame.image, frame.media_time)
+        found = NOBODY if self._watch.condition else self._detector.detect(frame.image, frame.media_time)
         update = self._tracker.update(found, frame.media_time)
         return Update(update.people, [*gone, *update.ended]) if gone else update

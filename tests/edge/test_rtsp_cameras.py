@@ -1,5 +1,6 @@
 """Cameras of a real RTSP server, end to end: people counted, a server that dies and comes back, a refused password."""
 
+import socket
 import threading
 import time
 from functools import partial
@@ -144,3 +145,25 @@ def test_a_refused_password_is_told_in_health_and_not_tried_again_at_once(
         thread.join(10)
     assert "refuses user and password (401)" in caplog.text
     assert "geheim" not in caplog.text
+
+
+def test_a_camera_that_swallows_the_connection_does_not_hold_up_the_opening_of_another(tmp_path: Path) -> None:
+    require_gst()
+    file = encode(tmp_path / "clip.mp4", "h264", walk(4, []), FPS)
+    sink, stop = Sink(), threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as silent, gst_rtsp({"door": (file, "h264")}) as server:
+        dead = loop_of("dead", CameraConfig(url=f"rtsp://127.0.0.1:{silent.getsockname()[1]}/s"), sink)
+        well = loop_of("well", CameraConfig(url=f"rtsp://127.0.0.1:{server.port}/door"), sink)
+        threads = [threading.Thread(target=loop.run, args=(stop,)) for loop in (dead, well)]
+        threads[0].start()
+        with silent.accept()[0]:
+            began = time.monotonic()
+            threads[1].start()
+            assert until(lambda: well.status.readings > 0, 10)
+            # The dead one is given up after 5 s, and would be after 5 more in OpenCV.
+            assert time.monotonic() - began < 4.5
+            assert dead.status.readings == 0
+            assert until(lambda: dead.status.reason == "unreachable", 10)
+            stop.set()
+            for thread in threads:
+                thread.join(15)
