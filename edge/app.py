@@ -9,6 +9,7 @@ from typing import Any
 
 from edge.config import EdgeFile
 from edge.processing import Processor
+from edge.processors.badges import BadgeBoard, BadgeProcessor
 from edge.processors.devices import DevicesProcessor
 from edge.processors.footfall import FootfallProcessor
 from edge.processors.tryons import TryOnProcessor
@@ -30,20 +31,24 @@ Part = tuple[str, Callable[[], Source[Any]], Processor[Any]]
 
 def build_loops(config: EdgeFile, outbox: Outbox, now: Now) -> list[SensorLoop]:
     """One loop for each sensor of the configuration. Raises a typed error when a model or a setting is missing."""
-    loops = []
-    for name, open_source, processor in [*_cameras(config, now), *_wifi(config, now), *_rfid(config, now)]:
+    loops, board = [], BadgeBoard()
+    for name, open_source, processor in [
+        *_cameras(config, now, board),
+        *_wifi(config, now),
+        *_rfid(config, now, board),
+    ]:
         stale = config.edge.stale_seconds if name in config.edge.counting else None
         loops.append(SensorLoop(name, open_source, processor, outbox, now, stale_after=stale))
     return loops
 
 
-def _cameras(config: EdgeFile, now: Now) -> list[Part]:
+def _cameras(config: EdgeFile, now: Now, board: BadgeBoard) -> list[Part]:
     parts: list[Part] = []
     sleep = sleeper(config.clock)
     for camera in config.sensors.cameras:
         # A detector, and with it an inference thread, for each camera.
         detector = open_gated(config.models) if config.models.gate.enabled else open_detector(config.models)
-        processor = FootfallProcessor(camera.name, config.edge.counting[camera.name], detector)
+        processor = FootfallProcessor(camera.name, config.edge.counting[camera.name], detector, board)
         parts.append((camera.name, partial(CameraSource, camera, clock=now, sleep=sleep), processor))
     return parts
 
@@ -57,10 +62,14 @@ def _wifi(config: EdgeFile, now: Now) -> list[Part]:
     return parts
 
 
-def _rfid(config: EdgeFile, now: Now) -> list[Part]:
+def _rfid(config: EdgeFile, now: Now, board: BadgeBoard) -> list[Part]:
     parts: list[Part] = []
     for rfid in config.sensors.rfid:
-        processor = TryOnProcessor(rfid.name, config.edge.tryons[rfid.name])
+        tryons, badges = config.edge.tryons.get(rfid.name), config.edge.badges.get(rfid.name)
+        processor: Processor[Any] | None = TryOnProcessor(rfid.name, tryons) if tryons else None
+        if badges is not None:
+            processor = BadgeProcessor(rfid.name, badges, board, processor)
+        assert processor is not None, "the configuration has a use for every reader"
         parts.append((rfid.name, partial(open_rfid, rfid, now), processor))
     return parts
 
