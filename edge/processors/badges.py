@@ -64,7 +64,9 @@ class BadgeBoard:
                 if self._last.get((where, who)) == gone:
                     del self._last[where, who]
 
-    def __len__(self) -> int:
+    @property
+    def sightings(self) -> int:
+        """How many are on the board."""
         with self._lock:
             return len(self._seen)
 
@@ -100,7 +102,7 @@ class BadgeProcessor:
         self._antennas = frozenset(config.antennas)
         self._board = board
         self._others = others
-        self._losing = others if isinstance(others, Losing) else None
+        self._losing: Losing | None = others if isinstance(others, Losing) else None
 
     def process(self, reading: TagRead, /) -> Sequence[Event]:
         if reading.epc not in self._badges:

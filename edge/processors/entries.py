@@ -75,7 +75,7 @@ class Entries:
         self._rules = dict(rules)
         self._uniforms = uniforms
         self._badges = badges if board is not None else None
-        self._board = board or BadgeBoard()
+        self._board = BadgeBoard() if board is None else board
         self._groups = Groups()
         self._held: list[Entry] = []
         self._gone: deque[Entry] = deque(maxlen=_MOST_REMEMBERED)
