@@ -1,7 +1,9 @@
 // Every word on the page, once per language; the terms are those of the product's word list.
 export const WORDS = {
   en: {
-    visits: "Visits today", visitsHint: (left) => `${left} went out · staff and re-entry are not told apart yet`,
+    visits: "Visits today", visitsHint: (day) => [`${day.left} went out`, day.groups === null ? "" : `${day.groups} groups`,
+      day.staff === null ? "staff not told apart" : `staff ${day.staff}, not in it`,
+      day.excluded === null ? "" : `re-entry, U-turn, short stay ${day.excluded}, not in it`].filter(Boolean).join(" · "),
     unknown: "unknown: nothing was observed",
     coverage: "Coverage so far", coverageFull: "all of the opening time was observed",
     coveragePart: "of the opening time so far was observed", coverageNone: "the store has not opened yet",
@@ -32,7 +34,8 @@ export const WORDS = {
     fps: (value) => `${value} readings/s`, dropped: (count) => `${count} frames dropped`,
     lineOk: "live", lineCut: "no connection to the centre: figures may be old", clock: "simulated clock", zone: "times in",
     event: {
-      visit: (d) => (d.direction === "in" ? `One person came in at ${d.line}` : `One person went out at ${d.line}`),
+      visit: (d) => `One person ${d.direction === "in" ? "came in" : "went out"} at ${d.line}${why(d, { staff: "staff",
+        re_entry: "re-entry", u_turn: "U-turn", minimum_stay: "short stay" }, " · not counted: ")}`,
       tryon: (d) => `${d.kind === "tried_on" ? "Tried on" : "In the room"}: ${item(d)} in ${d.room}, ${minutes(d)} min`,
       devices: (d) => d.inside ? `Wi-Fi: about ${Math.round(d.inside.value)} phones inside` : "Wi-Fi: estimate withheld",
       item: (d) => `Item ${d.step}: ${item(d)}`, zone: (d) => `Zone ${d.zone}: ${d.phase}`,
@@ -41,7 +44,9 @@ export const WORDS = {
     other: "中文",
   },
   zh: {
-    visits: "今日进店", visitsHint: (left) => `离店 ${left} · 暂未区分店员与再次进店`,
+    visits: "今日进店", visitsHint: (day) => [`离店 ${day.left}`, day.groups === null ? "" : `${day.groups} 组`,
+      day.staff === null ? "未区分店员" : `店员 ${day.staff}（不计入）`,
+      day.excluded === null ? "" : `再次进店、折返、停留过短 ${day.excluded}（不计入）`].filter(Boolean).join(" · "),
     unknown: "未知：没有观测",
     coverage: "目前覆盖率", coverageFull: "营业时间全部有观测", coveragePart: "的已过营业时间有观测", coverageNone: "尚未开始营业",
     tryons: "试穿（试戴）", tryonsHint: "进入试衣间的商品件数",
@@ -65,7 +70,8 @@ export const WORDS = {
     fps: (value) => `每秒 ${value} 次读数`, dropped: (count) => `丢帧 ${count}`,
     lineOk: "实时", lineCut: "与中心断开：数字可能已过时", clock: "模拟时钟", zone: "时区",
     event: {
-      visit: (d) => (d.direction === "in" ? `${d.line}：一人进店` : `${d.line}：一人离店`),
+      visit: (d) => `${d.line}：一人${d.direction === "in" ? "进店" : "离店"}${why(d, { staff: "店员",
+        re_entry: "再次进店", u_turn: "折返", minimum_stay: "停留过短" }, " · 不计入：")}`,
       tryon: (d) => `${d.kind === "tried_on" ? "试穿" : "在试衣间"}：${item(d)}，${d.room}，${minutes(d)} 分钟`,
       devices: (d) => d.inside ? `Wi-Fi：店内约 ${Math.round(d.inside.value)} 部手机` : "Wi-Fi：估计不显示",
       item: (d) => `商品 ${({ sold: "售出", left: "离店", returned: "归位" })[d.step]}：${item(d)}`,
@@ -76,5 +82,6 @@ export const WORDS = {
   },
 };
 
+const why = (d, names, before) => d.evidence.exclusions?.length ? before + names[d.evidence.exclusions[0]] : "";
 const item = (d) => d.gtin ? `GTIN ${d.gtin}` : `EPC …${d.epc.slice(-6)}`;
 const minutes = (d) => Math.max(1, Math.round((Date.parse(d.end) - Date.parse(d.start)) / 60000));

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge.processors.badges import BadgeBoard
 from edge.processors.counting import Counting, FootfallConfig, Moment
 from edge.processors.minutes import Span
 from models.tracker import Person, Update
@@ -40,10 +41,11 @@ class FollowedProcessor:
     Lines count each sighting at once. Zones wait, because sightings of several people come out of order.
     """
 
-    def __init__(self, sensor: str, config: FootfallConfig, rule: str) -> None:
-        """``rule`` is what the evidence of a visit names: whose tracks they are."""
-        self._lines = Counting(sensor, config.model_copy(update={"zones": ()}), rule) if config.lines else None
-        self._zones = Counting(sensor, config.model_copy(update={"lines": ()}), rule) if config.zones else None
+    def __init__(self, sensor: str, config: FootfallConfig, rule: str, board: BadgeBoard | None = None) -> None:
+        """``rule`` is what the evidence of a visit names: whose tracks they are. ``board`` as for ``Counting``."""
+        lines, zones = config.model_copy(update={"zones": ()}), config.model_copy(update={"lines": ()})
+        self._lines = Counting(sensor, lines, board, rule) if config.lines else None
+        self._zones = Counting(sensor, zones, board, rule) if config.zones else None
         self._tracks: dict[str, _Track] = {}
         self._next = 1
         self._began: float | None = None

@@ -19,10 +19,13 @@ _KEPT_MINUTES = 26 * 60
 """How long totals are kept for corrections: a clock that was a day ahead and is set right comes back to old minutes."""
 
 
+Counted = Literal["entered", "left", "staff_entered", "staff_left", "excluded", "groups"]
+
+
 @dataclass(slots=True)
 class _Minute:
-    entered: dict[str, int] = field(default_factory=dict)
-    left: dict[str, int] = field(default_factory=dict)
+    totals: dict[tuple[str, Counted], int] = field(default_factory=dict)
+    """By line or zone."""
     coverage: float = 0.0
     observed: float = 0.0
     """As ``coverage``, but more than a minute where the clock was set back and went through this minute again."""
@@ -37,10 +40,18 @@ class _Minute:
         return round(self.present.get(zone, 0.0) / self.observed, 3) if self.observed else None
 
 
-class Minutes:
-    """``places``: each line and zone that reports, and which of the two it is. Times are epoch seconds."""
+@dataclass(frozen=True, slots=True)
+class CountedPlace:
+    """A line or zone that reports. ``apart``: what it counts beside ``entered`` and ``left``; the rest it says not."""
 
-    def __init__(self, sensor: str, places: Mapping[str, Literal["line", "zone"]]) -> None:
+    kind: Literal["line", "zone"]
+    apart: frozenset[Counted] = frozenset()
+
+
+class Minutes:
+    """``places``: each line and zone that reports, by name. Times are epoch seconds."""
+
+    def __init__(self, sensor: str, places: Mapping[str, CountedPlace]) -> None:
         self._sensor = sensor
         self._places = dict(places)
         self._minutes: dict[int, _Minute] = {}
@@ -78,11 +89,10 @@ class Minutes:
             minute.present[zone] = minute.present.get(zone, 0.0) + seconds
             minute.changed = True
 
-    def count(self, time: float, place: str, entered: bool) -> int:
+    def count(self, time: float, place: str, what: Counted) -> int:
         """One more in the minute of ``time``, whose number it returns."""
-        minute = self._minute(int(time // 60))
-        totals = minute.entered if entered else minute.left
-        totals[place] = totals.get(place, 0) + 1
+        totals = self._minute(int(time // 60)).totals
+        totals[place, what] = totals.get((place, what), 0) + 1
         return int(time // 60)
 
     def report_all(self, touched: Mapping[int, Iterable[str]]) -> list[Event]:
@@ -126,17 +136,18 @@ class Minutes:
         events = []
         for place in self._places if places is None else dict.fromkeys(places):
             minute.revision[place] = minute.revision.get(place, -1) + 1
-            zone = self._places[place] == "zone"
+            zone = self._places[place].kind == "zone"
             data = FootfallMinute(
                 minute=utc(number * 60.0),
                 place=place,
-                entered=minute.entered.get(place, 0),
-                left=minute.left.get(place, 0),
+                entered=minute.totals.get((place, "entered"), 0),
+                left=minute.totals.get((place, "left"), 0),
                 coverage=round(minute.coverage, 3),
                 revision=minute.revision[place],
                 occupancy=minute.occupancy(place) if zone else None,
                 # A line's minute stays as it always was: an older centre reads it, too.
                 kind="zone" if zone else None,
+                **{what: minute.totals.get((place, what), 0) for what in self._places[place].apart},
             )
             events.append(Event.new(self._sensor, number * 60.0, data))
         return events

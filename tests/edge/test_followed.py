@@ -8,6 +8,7 @@ import pytest
 
 from edge.config import EdgeFile
 from edge.frigate import subscriber
+from edge.processors.entry_rules import EntryRules
 from edge.processors.followed import FollowedProcessor
 from edge.processors.footfall import FootfallConfig, LineConfig
 from edge.processors.zones import ZoneConfig
@@ -199,3 +200,16 @@ def test_frigate_s_cameras_are_counted_by_name_like_our_own() -> None:
         EdgeFile.model_validate(document)
     good = EdgeFile.model_validate({**document, "edge": {"counting": {"door": {"lines": lines}}}})
     assert good.sensors.names() == ["door"]
+    uniform = {"lines": lines, "rules": {"re_entry_seconds": 60}}
+    with pytest.raises(ValueError, match="Frigate sends no pictures"):
+        EdgeFile.model_validate({**document, "edge": {"counting": {"door": uniform}}})
+
+
+def test_a_u_turn_in_frigate_s_path_is_one_by_our_rule() -> None:
+    shop = Shop(FootfallConfig(lines=(DOOR,), rules=EntryRules(u_turn_seconds=10)))
+    back = [(x, y, at + 6.5) for x, y, at in crossing(10.0, back=True)]
+    shop.tell("end", "a", crossing(10.0) + back[1:])
+    shop.tell("end", "b", crossing(12.0))
+    shop.sign(70)
+    told = [one.data.evidence.exclusions for one in shop.events if isinstance(one.data, Visit)]
+    assert sorted(told) == [(), ("u_turn",), ("u_turn",)]
