@@ -36,6 +36,8 @@ _GIVE_UP_AFTER = 15.0
 """Seconds without a picture that can be decoded, though the stream goes on: then it is opened again."""
 _USUAL_FPS = 25.0
 _LEAST_BACKLOG_S = 0.3
+_WAITED_S = 0.05
+"""Whoever had to be waited for so long comes just now: old pictures are there at once, up to the time to decode one."""
 _CATCH_UP_S = 2.0
 """Seconds of reading after which pictures are taken as they come, whatever their stamps say."""
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
@@ -284,7 +286,7 @@ class _Backlog:
 
     def __init__(self, opened: float) -> None:
         self._opened = opened
-        self._began = time.monotonic()
+        self._began = self._before = time.monotonic()
         self._first: float | None = None
         self._over = False
 
@@ -295,7 +297,9 @@ class _Backlog:
             return False
         self._first = stamp if self._first is None else self._first
         behind = (now - self._opened) - (stamp - self._first)
-        self._over = behind <= _LEAST_BACKLOG_S or now - self._began > _CATCH_UP_S
+        # Motion JPEG has no stamps of its own, and FFmpeg's run at 25 a second whatever comes.
+        waited, self._before = now - self._before > _WAITED_S, now
+        self._over = behind <= _LEAST_BACKLOG_S or waited or now - self._began > _CATCH_UP_S
         return not self._over
 
 
