@@ -10,7 +10,8 @@ the outbox is confirmed, as a centre would, and memory, threads, descriptors and
 Prints what grew after the warm-up (an hour, or a sixth of a shorter run), who was counted, which minutes are covered,
 and how soon each fault was told. Then the first hour runs again without the faults of the first camera: the others'
 events must be the same. Exit code 1 when memory grew by more than 5 %, threads or descriptors at all, a blind minute
-claims to be covered, a fault was never told, or one camera's faults changed another's events.
+claims to be covered or a good one is not, a fault was never told or never over, over 5 % of the crossings in good
+pictures were missed, or one camera's faults changed another's events.
 """
 
 import argparse
@@ -55,6 +56,8 @@ COUNTING = FootfallConfig.model_validate(
 )
 GROWTH = 0.05
 """Share by which memory may grow after the warm-up."""
+COUNTED = 0.95
+"""Share of the crossings in good pictures that must be counted: a box that sees and does not count is no box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +277,7 @@ def verdict(run: Run) -> list[str]:
     for kind, list_ in sorted(found.items()):
         after = [one.found_after for one in list_ if one.found_after is not None]
         wrong += [f"{kind} at {one.fault.start:.0f} s was never told" for one in list_ if one.found_after is None]
+        wrong += [f"{kind} at {one.fault.start:.0f} s was never over" for one in list_ if one.over_after is None]
         if after:
             print(
                 f"{kind}: {len(after)} of {len(list_)} told, after {median(after):.0f} s (at most {max(after):.0f} s)"

@@ -107,7 +107,8 @@ def plan(seed: int, seconds: float, cameras: int, *, brisk: bool = False, health
 
 def _faults(rng: np.random.Generator, seconds: float, brisk: bool) -> list[Fault]:
     faults: list[Fault] = []
-    queue: list[Kind] = []
+    # What memory another size of picture takes once is taken during the warm-up.
+    queue: list[Kind] = ["narrower", "larger"]
     time = float(rng.uniform(40, 80) if brisk else rng.uniform(600, 1200))
     while time < seconds:
         if not queue:

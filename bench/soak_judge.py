@@ -79,7 +79,8 @@ def filmed(name: str, plays: Sequence[Play], plan: Plan, seconds: float) -> Came
     ]
     starts = [play.start for play in plays[1:]]
     gaps = [(play.end, start) for play, start in zip(plays, starts, strict=False)]
-    bad = [(play.start + 0.3 * FILE_SECONDS, play.start + 0.6 * FILE_SECONDS) for play in plays if play.film.damaged]
+    # Where a file is damaged, its player skips: nothing after that is where it was.
+    bad = [(play.start + 0.3 * FILE_SECONDS, play.end) for play in plays if play.film.damaged]
     doubtful = [(first - 5, last + 5) for first, last in gaps] + bad + plan.shaken() + [(seconds - 5, seconds)]
     return Camera(name, crossings, [], gaps, doubtful)
 
