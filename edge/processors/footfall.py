@@ -142,13 +142,14 @@ class FootfallProcessor:
         seen = self._watch.picture(frame)
         for span in seen.withdrawn:
             self._withdraw(span)
+        # Before its time counts as observed: a picture on which the detector fails observes nothing.
+        update = self._follow(frame, seen.reshaped)
         interval = seen.interval
         if interval is not None:
             for number, seconds in by_minute(*interval):
                 minute = self._minute(number)
                 minute.coverage, minute.changed = min(60.0, minute.coverage + seconds), True
                 minute.observed += seconds
-        update = self._follow(frame, seen.reshaped)
         # The image is not kept: only where the two clocks stand.
         before, self._last = self._last, Frame(frame.image[:0, :0], frame.time, frame.media_time, frame.index)
         if before is not None and frame.media_time > before.media_time and frame.time > before.time:
