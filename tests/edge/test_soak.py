@@ -11,20 +11,20 @@ from bench.soak_faults import LONG, plan
 from bench.soak_judge import Camera, Seen, crossings, filmed, minutes
 from bench.soak_time import SteppedStop, SteppedTime
 
-MINUTES = 10
+MINUTES = 8
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[soak.Run, soak.Run]:
-    """Ten minutes of two drawn cameras and one that reads files, with faults; and without those of the first."""
+    """Eight minutes of two drawn cameras and one that reads files, with faults; and without those of the first."""
     with_faults, spared = (tmp_path_factory.mktemp(name) for name in ("all", "spared"))
     return (
-        soak.simulate(with_faults, 3, 60.0 * MINUTES, 3, size=192, brisk=True),
-        soak.simulate(spared, 3, 60.0 * MINUTES, 3, size=192, brisk=True, healthy=0),
+        soak.simulate(with_faults, 3, 60.0 * MINUTES, 3, size=160, brisk=True),
+        soak.simulate(spared, 3, 60.0 * MINUTES, 3, size=160, brisk=True, healthy=0),
     )
 
 
-def test_ten_minutes_with_faults_leave_no_thread_and_no_descriptor_behind(runs: tuple[soak.Run, soak.Run]) -> None:
+def test_eight_minutes_with_faults_leave_no_thread_and_no_descriptor_behind(runs: tuple[soak.Run, soak.Run]) -> None:
     run, _ = runs
     assert len(run.samples) == MINUTES
     grown = soak.growth(run.samples, run.seconds)
@@ -33,13 +33,13 @@ def test_ten_minutes_with_faults_leave_no_thread_and_no_descriptor_behind(runs: 
     assert threading.active_count() < run.samples[-1].threads
 
 
-def test_ten_minutes_with_faults_count_and_claim_what_was_seen_and_tell_each_fault(
+def test_eight_minutes_with_faults_count_and_claim_what_was_seen_and_tell_each_fault(
     runs: tuple[soak.Run, soak.Run],
 ) -> None:
     run, _ = runs
     # Memory needs longer to judge: other sizes of pictures, and a process that has just begun.
     assert [text for text in soak.verdict(run) if "memory" not in text] == []
-    assert {fault.kind for camera in run.cameras for fault in camera.faults if fault.start < 500} >= {"larger"}
+    assert {fault.kind for camera in run.cameras for fault in camera.faults if fault.start < 400} >= {"larger"}
     assert sum(len(seen.visits) for seen in run.ledger.seen.values()) > 20
     assert run.ledger.refused > 0
 

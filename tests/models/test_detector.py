@@ -115,5 +115,5 @@ def test_more_pixels_of_the_same_shape_need_no_other_network_and_another_shape_n
     for shape in ((180, 320), (360, 640), (180, 320), (720, 1280)):
         detector.detect(np.zeros((*shape, 3), np.uint8))
     assert len(made) == 1
-    detector.detect(np.zeros((180, 240, 3), np.uint8))
+    detector.detect(np.zeros((320, 180, 3), np.uint8))
     assert len(made) == 2
