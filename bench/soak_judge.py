@@ -166,7 +166,9 @@ def findings(seen: Seen, camera: Camera, shaken: Sequence[Span], until: float) -
         if any(first < span[1] + FOUND_WITHIN and last > span[0] for first, last in shaken):
             continue
         reason = TOLD[fault.kind]
-        inside = [at for at, _, why in seen.told if why == reason and span[0] - 60 <= at <= span[1] + FOUND_WITHIN]
+        # Dusk may be called dark as soon as seeing is doubtful.
+        first = fault.start if fault.kind == "dusk" else span[0]
+        inside = [at for at, _, why in seen.told if why == reason and first <= at <= span[1] + FOUND_WITHIN]
         over = next((at for at, state, _ in seen.told if state == "ok" and inside and at > inside[-1]), None)
         found = None if not inside else max(0.0, inside[0] - span[0])
         result.append(Finding(fault, found, None if over is None else over - span[1], len(inside)))
