@@ -144,9 +144,10 @@ class SensorLoop:
             if isinstance(reading, Silence):
                 events: Sequence[Event] = ()
             else:
-                self.status.readings += 1
                 self.status.last_reading = reading.time
                 events = self._processor.process(reading)
+                # Only now: a bug that every reading meets makes the waits grow, as a source that cannot be opened does.
+                self.status.readings += 1
                 condition = None if self._observing is None else self._observing.condition
                 self.status.state, self.status.reason = ("degraded" if condition else "ok"), condition
             # The reading's own time drives what ends by silence, so that a recording gives the same events as life.
