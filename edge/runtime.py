@@ -67,9 +67,7 @@ class SensorStatus:
         if seeing and self.stale_after is not None and age is not None and age > self.stale_after:
             state, reason = "degraded", "silent"
         rate = readings_since_last / seconds_since_last if seconds_since_last > 0 else None
-        return Health(
-            state=state, reason=reason, frame_age=age, fps=rate, dropped=self.dropped, counting=self.counting
-        )
+        return Health(state=state, reason=reason, frame_age=age, fps=rate, dropped=self.dropped, counting=self.counting)
 
 
 class SensorLoop:

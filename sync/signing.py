@@ -19,7 +19,7 @@ class KeyFileError(SyncError):
 
 
 class SigningKey:
-    """A private key that stays on this box. ``public`` is its public half, base64url without padding (43 characters)."""
+    """A private key that stays on this box; ``public`` is its public half, base64url without padding."""
 
     def __init__(self, private: Ed25519PrivateKey) -> None:
         self._private = private
@@ -45,7 +45,7 @@ class SigningKey:
 
     @classmethod
     def open_or_make(cls, path: Path) -> Self:
-        """As ``open``; makes the key at first use, with mode 0600. Two processes that do so at once get the same key."""
+        """As ``open``; makes the key at first use, with mode 0600. Two processes at once get the same one."""
         if not path.exists():
             _make(path)
         return cls.open(path)

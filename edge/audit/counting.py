@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.audit.matching import Passing
@@ -21,7 +21,7 @@ class Setup:
 
     sensor: str
     counting: FootfallConfig
-    models: ModelsConfig = ModelsConfig()
+    models: ModelsConfig = field(default_factory=ModelsConfig)
     max_fps: float | None = None
 
 

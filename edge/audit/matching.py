@@ -31,7 +31,7 @@ Pair = tuple[Passing, Passing]
 
 
 def match(people: Sequence[Passing], machine: Sequence[Passing], tolerance: float, delay: float = 0.0) -> list[Pair]:
-    """Pairs (person, machine) of one line and direction, at most ``tolerance`` seconds apart once ``delay`` is taken off.
+    """Pairs (person, machine) of one line and direction, at most ``tolerance`` seconds apart without ``delay``.
 
     As many as possible, and of those the ones with the least sum of distances. Does not depend on the order given.
     """
@@ -48,7 +48,7 @@ def match(people: Sequence[Passing], machine: Sequence[Passing], tolerance: floa
 
 
 def reaction_delay(people: Sequence[Passing], machine: Sequence[Passing], tolerance: float) -> float:
-    """How late the person taps, as one constant between 0 and 1.5 s: it gives the most pairs, then the least distance."""
+    """How late the person taps: one constant of 0 to 1.5 s, which gives the most pairs, then the least distance."""
     steps = [index * _STEP for index in range(round(LONGEST_DELAY / _STEP) + 1)]
     found = {delay: _most_pairs(people, machine, tolerance, delay) for delay in steps}
     most = max(found.values())
