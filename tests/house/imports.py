@@ -24,7 +24,7 @@ SEAMS = {
     "sqlite_utils": ("edge.commands.outbox",),
     "sqlalchemy": ("sync.store", "sync.config"),
     "alembic": ("sync.store",),
-    "fastapi": ("dashboard.app", "dashboard.server"),
+    "fastapi": ("dashboard.app", "dashboard.server", "dashboard.local"),
     "uvicorn": ("dashboard.server",),
     # GPL: never at run time.
     "scapy": (),
