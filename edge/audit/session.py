@@ -256,7 +256,14 @@ class Session:
 def _drawn(line: LineConfig) -> Document:
     drawn = line.line()
     towards = drawn.towards(line.entering)
-    return {"name": line.name, "start": line.start, "end": line.end, "anchor": line.anchor, "in": towards}
+    return {
+        "name": line.name,
+        "start": line.start,
+        "end": line.end,
+        "entering": line.entering,
+        "anchor": line.anchor,
+        "in": towards,
+    }
 
 
 def _result(line: _Line) -> Document:
