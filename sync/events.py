@@ -196,7 +196,8 @@ class Proportion(BaseModel):
 class AuditFigures(BaseModel):
     """``people`` really crossed, ``counted`` were counted, ``right`` of these one to one.
 
-    ``accuracy`` is 1 − abs(counted − people) / people, ``precision`` right ÷ counted, ``recall`` right ÷ people.
+    ``accuracy`` is 1 − abs(counted − people) / people, of both directions with their errors added up; ``precision``
+    is right ÷ counted, ``recall`` right ÷ people.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -1,6 +1,7 @@
 """Intervals of the audit's figures, at 95 %: sound at 0 errors of n, also where n is small."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scipy.special import gammaincinv
@@ -33,18 +34,38 @@ def rate(events: float, exposure: float) -> Estimate:
     return Estimate(events / exposure, low / exposure, float(gammaincinv(events + 1, 1 - TAIL)) / exposure)
 
 
-def count_accuracy(people: int, false: int, missed: int, spread: float = 1.0) -> Estimate:
-    """``1 − |counted − true| / true``, not below 0, where counted = true − missed + false; ``people`` is above 0.
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Of one direction: ``people`` crossed, ``missed`` of them were not counted, ``false`` counts were of nobody."""
 
-    What was missed is a share of the people (Wilson), what was counted falsely a rate (Garwood); the interval of their
-    difference comes from both by MOVER (Zou and Donner, Statistics in Medicine 27, 2008). No errors give about
-    ``1 − 3.8 / n`` as the lower end. ``spread`` is how many times the errors vary more than independent ones would
-    (1 or more): they then tell as much as that many fewer crossings.
+    people: float
+    false: float
+    missed: float
+
+
+def count_accuracy(directions: Sequence[Errors], spread: float = 1.0) -> Estimate:
+    """``1 − (sum over directions of |counted − people|) / people``, not below 0; somebody must have crossed.
+
+    What was missed is a share of a direction's people (Wilson), what was counted falsely a rate (Garwood); the interval
+    of their difference, and of the sum over directions, comes from those by MOVER (Zou and Donner, Statistics in
+    Medicine 27, 2008). ``spread`` is how many times the errors vary more than independent ones would (1 or more): they
+    then tell as much as that many fewer crossings.
     """
-    exposure = people / spread
-    over, under = rate(false / spread, exposure), wilson(missed / spread, exposure)
+    people = sum(one.people for one in directions)
+    off = [_off(one, people, spread) for one in directions]
+    value = sum(one.value for one in off)
+    # An absolute error is never below 0, so the directions' lower ends do not make up for each other: they add up.
+    low = sum(one.low for one in off)
+    high = value + math.hypot(*(one.high - one.value for one in off))
+    return Estimate(max(0.0, 1 - value), max(0.0, 1 - high), max(0.0, min(1.0, 1 - low)))
+
+
+def _off(errors: Errors, people: float, spread: float) -> Estimate:
+    """How far the count of one direction is off, as a share of the ``people`` of all directions."""
+    over, weight = rate(errors.false / spread, people / spread), errors.people / people
+    share = wilson(errors.missed / spread, errors.people / spread) if errors.people else Estimate(0.0, 0.0, 0.0)
+    under = Estimate(weight * share.value, weight * share.low, weight * share.high)
     bias = over.value - under.value
     low = bias - math.hypot(over.value - over.low, under.high - under.value)
     high = bias + math.hypot(over.high - over.value, under.value - under.low)
-    most, least = max(abs(low), abs(high)), 0.0 if low <= 0 <= high else min(abs(low), abs(high))
-    return Estimate(max(0.0, 1 - abs(bias)), max(0.0, 1 - most), max(0.0, 1 - least))
+    return Estimate(abs(bias), 0.0 if low <= 0 <= high else min(abs(low), abs(high)), max(abs(low), abs(high)))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from edge.audit.intervals import Estimate, count_accuracy, wilson
+from edge.audit.intervals import Errors, Estimate, count_accuracy, wilson
 from edge.audit.matching import Direction, Pair, Passing, match, reaction_delay
 
 Verdict = Literal["meets", "below", "undecided", "too_few"]
@@ -23,7 +23,8 @@ _MOST = 100_000
 class Figures:
     """``people`` crossed, ``counted`` were counted, ``right`` of them one to one. Shares are None where of nothing.
 
-    ``accuracy``: 1 − abs(counted − people) / people. ``precision``: right ÷ counted. ``recall``: right ÷ people.
+    ``accuracy``: 1 − abs(counted − people) / people; of both directions the errors add up, and never cancel each other.
+    ``precision``: right ÷ counted. ``recall``: right ÷ people.
     """
 
     people: int
@@ -90,19 +91,19 @@ def score(
             false = _without(false, here)
     spread = _spread(pairs, missed, false)
     both: tuple[Direction, Direction] = ("in", "out")
-    directions = {
-        way: _figures(
-            sum(person.direction == way for person, _ in pairs),
+    errors = {
+        way: Errors(
+            sum(one.direction == way for one in people),
             sum(one.direction == way for one in false),
             sum(one.direction == way for one in missed),
-            spread,
         )
         for way in both
     }
-    whole = _figures(len(pairs), len(false), len(missed), spread)
+    directions = {way: _figures([errors[way]], spread) for way in both}
+    whole = _figures(list(errors.values()), spread)
     inside = {way: figures.counted - figures.people for way, figures in directions.items()}
     verdict = _verdict(whole, target)
-    more = _needed(whole, spread, target) if verdict in ("too_few", "undecided") else None
+    more = _needed(list(errors.values()), spread, target) if verdict in ("too_few", "undecided") else None
     net = inside["in"] - inside["out"]
     return Score(late, tuple(pairs), missed, false, whole, directions, net, spread, target, verdict, more)
 
@@ -110,18 +111,22 @@ def score(
 def least_people(target: float) -> int:
     """How many crossings, all counted right, could just prove the target: with fewer nothing is said."""
     number = 1
-    while number < _MOST and count_accuracy(number, 0, 0).low < target:
+    while number < _MOST and count_accuracy(_scaled([Errors(1, 0, 0), Errors(1, 0, 0)], number / 2)).low < target:
         number += 1
     return number
 
 
-def _figures(right: int, false: int, missed: int, spread: float) -> Figures:
-    people, counted = right + missed, right + false
+def _figures(errors: Sequence[Errors], spread: float) -> Figures:
+    people, false, missed = (
+        round(sum(part)) for part in zip(*((one.people, one.false, one.missed) for one in errors), strict=True)
+    )
+    right = people - missed
+    counted = right + false
     return Figures(
         people,
         counted,
         right,
-        count_accuracy(people, false, missed, spread) if people else None,
+        count_accuracy(errors, spread) if people else None,
         wilson(right / spread, counted / spread) if counted else None,
         wilson(right / spread, people / spread) if people else None,
     )
@@ -137,18 +142,17 @@ def _verdict(figures: Figures, target: float) -> Verdict:
     return "meets" if figures.accuracy.low >= target else "undecided"
 
 
-def _needed(figures: Figures, spread: float, target: float) -> int | None:
+def _needed(errors: Sequence[Errors], spread: float, target: float) -> int | None:
     """With the same share of errors, how many more crossings until the interval is on one side of the target."""
-    least = least_people(target)
-    if not figures.people:
+    least, seen = least_people(target), round(sum(one.people for one in errors))
+    if not seen:
         return least
 
     def decides(people: int) -> bool:
-        scale = people / figures.people
-        wide = count_accuracy(people, round(figures.false * scale), round(figures.missed * scale), spread)
+        wide = count_accuracy(_scaled(errors, people / seen), spread)
         return wide.low >= target or wide.high < target
 
-    low = high = max(least, figures.people + 1)
+    low = high = max(least, seen + 1)
     while not decides(high):
         low, high = high, 2 * high
         if high > _MOST:
@@ -156,7 +160,11 @@ def _needed(figures: Figures, spread: float, target: float) -> int | None:
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if decides(middle) else (middle + 1, high)
-    return high - figures.people
+    return high - seen
+
+
+def _scaled(errors: Sequence[Errors], scale: float) -> list[Errors]:
+    return [Errors(one.people * scale, one.false * scale, one.missed * scale) for one in errors]
 
 
 def _spread(pairs: Sequence[Pair], missed: Sequence[Passing], false: Sequence[Passing]) -> float:

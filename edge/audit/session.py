@@ -152,7 +152,7 @@ class Session:
             }
 
     def review(self, answers: Sequence[Answer | None]) -> None:
-        """For each disagreement, in order: ``machine`` or ``me`` was wrong. What is left open counts as the machine's."""
+        """Who was wrong at each disagreement, in order: ``machine`` or ``me``. None counts as the machine."""
         with self._lock:
             if self._phase != "result":
                 raise SessionError("there is nothing to review now", "finish counting first; a review is made once")

@@ -145,8 +145,10 @@ function showResult() {
       made.disabled = !open;
       return made;
     });
+    const who = node("div", "", "who");
+    who.append(...choices);
     li.append(node("time", clock(one.time)), node("span", `${about.lines.length > 1 ? `${one.line}: ` : ""}${words[one.kind](words[one.direction])}`, "what"),
-      button(words.look, () => look(one)), ...choices);
+      button(words.look, () => look(one)), who);
     return li;
   }));
   const numbers = Object.values(result.lines).map((one) => one.entry?.number).filter(Boolean).join(", ");

@@ -114,7 +114,7 @@ def test_who_taps_along_sees_no_count_then_the_right_figure_and_both_figures_aft
     assert reviewed.blind == blind.figures
     assert reviewed.of == checked.entries[0].id
     assert (blind.by, blind.how, blind.watched_seconds) == ("store-manager", "taps", 80.0)
-    assert not browser.get_log("browser")
+    assert browser.execute("getLog", {"type": "browser"})["value"] == []
 
 
 def test_taps_are_shown_deleted_and_taken_back_and_the_touch_buttons_tap(browser: webdriver.Chrome) -> None:
