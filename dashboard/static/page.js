@@ -100,9 +100,11 @@ function audited(audit, words) {
   line.append(`${audit.line}: `);
   const shown = audit.figures?.accuracy;
   if (shown && audit.standing !== "forged") {
-    const [value, low, high] = [shown.value, shown.low, shown.high].map((share) => Math.floor(share * 1000 + 1e-6) / 10);
+    // Rounded outwards: an interval never looks narrower than it is.
+    const value = Math.floor(shown.value * 1000 + 1e-6) / 10;
+    const [low, high] = [Math.floor(shown.low * 100 + 1e-6), Math.ceil(shown.high * 100 - 1e-6)];
     const date = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { day: "numeric", month: "short", timeZone: day.timezone }).format(new Date(audit.time));
-    line.append(words.audited(value, Math.floor(low), Math.ceil(high), date));
+    line.append(words.audited(value, low, high, date));
     if (audit.verdict === "too_few") line.append(` · ${words.auditFew(audit.figures.people)}`);
     if (audit.verdict === "below") line.append(` · ${words.auditBelow(Math.round(audit.target * 100))}`);
   } else if (audit.standing !== "never" && audit.standing !== "forged") line.append(words.auditNobody);

@@ -102,18 +102,29 @@ def score(
     directions = {way: _figures([errors[way]], spread) for way in both}
     whole = _figures(list(errors.values()), spread)
     inside = {way: figures.counted - figures.people for way, figures in directions.items()}
-    verdict = _verdict(whole, target)
+    verdict = _verdict(whole, target, _provable(errors["in"], errors["out"], target) if people else False)
     more = _needed(list(errors.values()), spread, target) if verdict in ("too_few", "undecided") else None
     net = inside["in"] - inside["out"]
     return Score(late, tuple(pairs), missed, false, whole, directions, net, spread, target, verdict, more)
 
 
-def least_people(target: float) -> int:
-    """How many crossings, all counted right, could just prove the target: with fewer nothing is said."""
+def least_people(target: float, entering: float = 0.5) -> int:
+    """How many crossings, all counted right, could just prove the target: with fewer nothing is said.
+
+    ``entering`` is the share of those who go in: it moves the number by one or two.
+    """
     number = 1
-    while number < _MOST and count_accuracy(_scaled([Errors(1, 0, 0), Errors(1, 0, 0)], number / 2)).low < target:
+    while number < _MOST and not _provable(
+        Errors(number * entering, 0, 0), Errors(number * (1 - entering), 0, 0), target
+    ):
         number += 1
     return number
+
+
+def _provable(entering: Errors, leaving: Errors, target: float) -> bool:
+    """Whether so many people could prove the target, had there been no error."""
+    people = [Errors(one.people, 0, 0) for one in (entering, leaving)]
+    return count_accuracy(people).low >= target
 
 
 def _figures(errors: Sequence[Errors], spread: float) -> Figures:
@@ -132,19 +143,20 @@ def _figures(errors: Sequence[Errors], spread: float) -> Figures:
     )
 
 
-def _verdict(figures: Figures, target: float) -> Verdict:
+def _verdict(figures: Figures, target: float, provable: bool) -> Verdict:
     if figures.accuracy is None:
         return "too_few"
     if figures.accuracy.high < target:
         return "below"
-    if figures.people < least_people(target):
+    if not provable:
         return "too_few"
     return "meets" if figures.accuracy.low >= target else "undecided"
 
 
 def _needed(errors: Sequence[Errors], spread: float, target: float) -> int | None:
     """With the same share of errors, how many more crossings until the interval is on one side of the target."""
-    least, seen = least_people(target), round(sum(one.people for one in errors))
+    seen = round(sum(one.people for one in errors))
+    least = least_people(target, errors[0].people / seen if seen else 0.5)
     if not seen:
         return least
 

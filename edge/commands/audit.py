@@ -121,7 +121,8 @@ def run(
 @audit.command()
 @BOX
 @JSON
-def verify(config: Path, as_json: bool) -> None:
+@click.pass_context
+def verify(ctx: click.Context, config: Path, as_json: bool) -> None:
     """Check every entry of the ledger: signature, order, nothing changed or missing. Exit code 1 when not."""
     from sync.signing import fingerprint
 
@@ -143,7 +144,7 @@ def verify(config: Path, as_json: bool) -> None:
         if not checked.problems:
             click.echo(f"{len(checked.entries)} entries, all good; signed by {', '.join(keys) or 'nobody yet'}")
     if checked.problems:
-        raise SystemExit(1)
+        ctx.exit(1)
 
 
 @audit.command()

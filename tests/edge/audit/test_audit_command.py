@@ -3,10 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from edge.app import build_loops
 from edge.audit.counting import digests
+from edge.config import EdgeFile
 from edge.processors.footfall import FootfallConfig, LineConfig
 from models.config import ModelsConfig
 from sync.outbox import Outbox
+from sync.settings import load
 from tests.shared_data import shared
 from yingke import main
 
@@ -107,6 +110,13 @@ def test_a_camera_that_is_not_there_is_named_with_those_that_are(config: Path, c
 
 def test_a_ledger_that_is_not_there_is_empty_and_good(config: Path, capsys: Capture) -> None:
     assert audit(capsys, "verify", "--config", config)[:2] == (0, "0 entries, all good; signed by nobody yet\n")
+
+
+def test_the_running_box_tells_in_its_health_how_each_line_counts_as_the_audit_does(config: Path) -> None:
+    file = load(config, EdgeFile)
+    with Outbox(config.parent / "outbox.db", "nanjing-road") as outbox:
+        (loop,) = build_loops(file, outbox, lambda: 0.0)
+    assert loop.status.health(0, 0, 0).counting == digests(file.edge.counting["door"], file.models, None)
 
 
 def test_the_digest_of_a_line_follows_its_place_its_rules_and_its_rate_and_nothing_else() -> None:
