@@ -111,7 +111,7 @@ function card(name, { blind, reviewed }) {
   made.append(node("h2", `${about.lines.length > 1 ? `${name}: ` : ""}${reviewed ? words.reviewed : words.blind}`));
   const value = node("p", shown.accuracy ? percent(shown.accuracy.value) : "–", "value");
   value.append(node("small", ` ${shown.accuracy ? words.between(percent(shown.accuracy.low), percent(shown.accuracy.high)) : words.none}`));
-  const verdict = node("p", words.verdicts[shown.verdict](percent(shown.target)) + (shown.more ? ` · ${words.more(shown.more)}` : ""), `verdict ${shown.verdict}`);
+  const verdict = node("p", words.verdicts[shown.verdict](`${Number((shown.target * 100).toFixed(1))} %`) + (shown.more ? ` · ${words.more(shown.more)}` : ""), `verdict ${shown.verdict}`);
   made.append(value, verdict);
   if (reviewed && blind.accuracy) made.append(node("p", words.blindWas(percent(blind.accuracy.value)), "soft"));
   const table = node("table"), head = node("tr"), body = node("tbody"), top = node("thead");

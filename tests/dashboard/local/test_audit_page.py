@@ -95,7 +95,7 @@ def test_who_taps_along_sees_no_count_then_the_right_figure_and_both_figures_aft
 
         cells = [cell.text for cell in browser.find_elements(By.CSS_SELECTOR, "#figures tbody tr:last-child td")]
         assert cells == ["16", "16", "15", "1", "1"]
-        assert "too few to say whether it meets 95.0 %" in text(browser, "figures")
+        assert "too few to say whether it meets 95 %" in text(browser, "figures")
         assert text(browser, "disagreements-title") == "2 disagreements"
         assert [entry.data.stage for entry in keeper.ledger.check().entries] == ["blind"]
 
