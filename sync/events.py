@@ -229,7 +229,7 @@ class Audit(Data):
     watched_seconds: Seconds
     counting: Annotated[ShortDigest, Field(description="of the line and the rules it counts by: see health")]
     software: Version
-    detector: Name
+    detector: Annotated[Code, Field(description="the model that finds people, by its name in the registry")]
     tolerance: Seconds
     delay: Annotated[float, Field(ge=0, description="seconds that the person taps late, estimated")]
     target: Share

@@ -12,8 +12,6 @@ from models.config import ModelsConfig
 from sensors.errors import SourceError
 from sync.events import Visit
 
-DETECTOR = "yolox-nano"
-
 
 @dataclass(frozen=True, slots=True)
 class Setup:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from edge.audit.counting import DETECTOR, Setup, digests
+from edge.audit.counting import Setup, digests
 from edge.audit.intervals import Estimate
 from edge.audit.ledger import Ledger
 from edge.audit.score import Figures, Score
@@ -45,6 +45,9 @@ class Keeper:
 
         Raises ``SyncError``; the entry is then not in the ledger.
         """
+        # Loads the runtime of the models, which looking at the ledger does not need.
+        from models.detector import MODEL
+
         first, before, revised = blind or (None, None, 0)
         data = unsealed(
             line=line,
@@ -57,7 +60,7 @@ class Keeper:
             watched_seconds=round(heard.watched_seconds, 3),
             counting=digests(setup.counting, setup.models, setup.max_fps)[line],
             software=version("yingke"),
-            detector=DETECTOR,
+            detector=MODEL,
             tolerance=heard.tolerance,
             delay=round(result.delay, 3),
             target=result.target,
