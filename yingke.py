@@ -37,9 +37,13 @@ class Pages:
 
     def audit(self, session: "Session", port: int, *, browse: bool) -> None:
         """Serve the audit's page on 127.0.0.1 until Ctrl-C; the address goes to standard error."""
+        import resource
+
         from dashboard.local.app import create_local_app, new_token, serve_local
         from dashboard.local.audit import PAGE, audit_routes
 
+        # A picture of the shop must not end in a crash dump.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         token = new_token()
 
         def tell(address: str) -> None:
