@@ -4,12 +4,16 @@ import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from models.errors import ModelError
 from sensors.errors import SensorError
 from sync.errors import SyncError
+
+if TYPE_CHECKING:
+    from edge.audit.session import Session
 
 # name -> (module:object, one line of help). A dotted name belongs to the group before the dot.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -21,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edge.commands.cameras:cameras",
         "Find the cameras in the network, and the addresses of their streams.",
     ),
+    "audit": ("edge.commands.audit:audit", "How well the box counts, against a person who counts along."),
     "wifi": ("edge.commands.wifi:wifi", "Estimate devices from Wi-Fi captures."),
     "rfid": ("edge.commands.rfid:rfid", "Decode recorded LLRP streams."),
     "tryons": ("edge.commands.rfid:tryons", "Find try-on sessions in tag reads."),
@@ -29,6 +34,28 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 KNOWN_ERRORS = (SensorError, ModelError, SyncError)
+
+
+class Pages:
+    """The pages of the box, for commands of the edge: the two folders do not import each other, so this joins them."""
+
+    def audit(self, session: "Session", port: int, *, browse: bool) -> None:
+        """Serve the audit's page on 127.0.0.1 until Ctrl-C; the address goes to standard error."""
+        import resource
+
+        from dashboard.local.app import create_local_app, new_token, serve_local
+        from dashboard.local.audit import PAGE, audit_routes
+
+        # A picture of the shop must not end in a crash dump.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        token = new_token()
+
+        def tell(address: str) -> None:
+            click.echo(f"open {address} and count along; Ctrl-C ends it", err=True)
+            if browse:
+                click.launch(address)
+
+        serve_local(create_local_app(PAGE, audit_routes(session), token), token, port, tell)
 
 
 class LazyGroup(click.Group):
@@ -87,7 +114,7 @@ def schema() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 it cannot go on, 2 wrong usage, 130 interrupted."""
     try:
-        result = cli.main(args=arguments, prog_name="yingke", standalone_mode=False)
+        result = cli.main(args=arguments, prog_name="yingke", standalone_mode=False, obj=Pages())
     except click.ClickException as error:
         error.show()
         return error.exit_code

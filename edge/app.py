@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any
 
+from edge.audit.counting import digests
+from edge.audit.ledger import Ledger
 from edge.config import EdgeFile
 from edge.frigate import subscriber
 from edge.processing import Processor
@@ -24,6 +26,7 @@ from sensors.readings import ProbeRequest, Source
 from sensors.rfid.config import open_rfid
 from sensors.wifi.source import CaptureSource, PipeSource, open_wifi
 from sync.clock import Now, clock, sleeper
+from sync.errors import SyncError
 from sync.mqtt import MqttBroker
 from sync.outbox import Outbox
 from sync.relay import Relay
@@ -45,6 +48,9 @@ def build_loops(config: EdgeFile, outbox: Outbox, now: Now) -> list[SensorLoop]:
     ]:
         stale = config.edge.stale_seconds if name in cameras else None
         loops.append(SensorLoop(name, open_source, processor, outbox, now, stale_after=stale))
+    for camera in config.sensors.cameras:
+        status = next(loop.status for loop in loops if loop.status.sensor == camera.name)
+        status.counting = digests(config.edge.counting[camera.name], config.models, camera.max_fps)
     return loops
 
 
@@ -108,6 +114,14 @@ class Opened:
         return self._before + (self._current.malformed if self._current else 0)
 
 
+def send_audits(config: EdgeFile, outbox: Outbox) -> None:
+    """What was audited while there was no outbox to take it. A ledger in disorder is no reason not to count."""
+    try:
+        Ledger(config.edge.data, config.store.id).hand_over(outbox)
+    except SyncError as error:
+        log.error("audits wait: %s; %s", error, error.fix)
+
+
 def run(config: EdgeFile, stop: threading.Event) -> None:
     """Run the box until ``stop`` is set. What the loops still hold then is in the outbox when this returns.
 
@@ -118,6 +132,7 @@ def run(config: EdgeFile, stop: threading.Event) -> None:
         loops = build_loops(config, outbox, now)
         heartbeat = Heartbeat([loop.status for loop in loops], outbox, now, config.edge.heartbeat_seconds)
         relay = Relay(outbox, config.sync)
+        send_audits(config, outbox)
         log.info("store %s: %d sensors, outbox %s", config.store.id, len(loops), outbox.path)
         ending = threading.Event()
         with ThreadPoolExecutor(len(loops) + 2, "edge") as pool:

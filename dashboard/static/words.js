@@ -31,6 +31,10 @@ export const WORDS = {
       frozen: "the picture is frozen: restart the camera", dark: "the picture is black: check light and lens",
       uniform: "the picture shows nothing: is the lens covered?",
       corrupt: "the picture is destroyed on the way: check cable and network" },
+    audited: (value, low, high, date) => `audited ${value} % (${low}–${high} %) on ${date}`,
+    auditFew: (n) => `too few crossings to say (${n})`, auditBelow: (t) => `below the target of ${t} %`, auditNobody: "audited: nobody crossed",
+    standings: { old: (days) => `audit older than ${days} days`, never: () => "never audited",
+      changed: () => "line or rules changed since the audit", forged: () => "the audit's signature is wrong" },
     fps: (value) => `${value} readings/s`, dropped: (count) => `${count} frames dropped`,
     lineOk: "live", lineCut: "no connection to the centre: figures may be old", clock: "simulated clock", zone: "times in",
     event: {
@@ -67,6 +71,10 @@ export const WORDS = {
       outbox_refuses: "无法保存事件：请检查磁盘", outbox_row_lost: "一条损坏的记录已隔离",
       crashed: "程序出错中断，正在重新启动", frozen: "画面冻结：请重启摄像头", dark: "画面全黑：请检查灯光与镜头",
       uniform: "画面无内容：镜头是否被遮挡？", corrupt: "画面传输损坏：请检查线缆与网络" },
+    audited: (value, low, high, date) => `${date}核对准确率 ${value} %（${low}–${high} %）`,
+    auditFew: (n) => `人次太少，无法判断（${n}）`, auditBelow: (t) => `低于目标 ${t} %`, auditNobody: "核对时无人越线",
+    standings: { old: (days) => `核对已超过 ${days} 天`, never: () => "从未核对",
+      changed: () => "核对后计数线或规则已变更", forged: () => "核对的签名不符" },
     fps: (value) => `每秒 ${value} 次读数`, dropped: (count) => `丢帧 ${count}`,
     lineOk: "实时", lineCut: "与中心断开：数字可能已过时", clock: "模拟时钟", zone: "时区",
     event: {

@@ -122,7 +122,7 @@ def analyse(
     with CameraSource(CameraConfig(url=f"file:{video}", every=every, max_fps=max_fps, start=0.0)) as source:
         models = ModelsConfig(detector=DetectorConfig(size=detector_size))
         detector = open_gated(models) if gate else open_detector(models)
-        progress = _Progress(source.duration)
+        progress = Progress(source.duration)
         for frame in source:
             if not isinstance(frame, Frame):
                 continue
@@ -193,7 +193,7 @@ def _print(result: Count, lines: "Sequence[Line]") -> None:
     click.echo(f"{result.frames} pictures analysed, {result.coverage:.1%} of the video observed")
 
 
-class _Progress:
+class Progress:
     """One line on stderr that is rewritten, on a terminal only."""
 
     def __init__(self, duration: float | None) -> None:

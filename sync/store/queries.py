@@ -170,6 +170,18 @@ class Queries:
                 newest[sensor] = about | json.loads(data)
         return list(newest.values())
 
+    def audits(self, store: str) -> list[Document]:
+        """The latest audit of each line: sensor, id, time, received_at, and what ``audit`` says."""
+        table = tables.audit
+        query = select(table.c.sensor, table.c.event, table.c.time, table.c.received, table.c.data)
+        query = query.where(table.c.store == store).order_by(table.c.sensor, table.c.line)
+        with reading(self._engine) as connection:
+            return [
+                {"sensor": sensor, "id": str(event), "time": time / 1000, "received_at": received / 1000}
+                | json.loads(data)
+                for sensor, event, time, received, data in connection.execute(query)
+            ]
+
     def tryons(self, store: str, start: float, end: float) -> list[TryOnRow]:
         """Try-on sessions by product and hour, of the hours in [start, end)."""
         table = tables.tryon_hour

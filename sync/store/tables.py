@@ -136,3 +136,15 @@ sensor_state = Table(
     Column("received", BigInteger, nullable=False),
     Column("data", Text, nullable=False),
 )
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("store", STORE, primary_key=True),
+    Column("sensor", NAME, primary_key=True),
+    Column("line", NAME, primary_key=True),
+    Column("time", BigInteger, nullable=False),
+    Column("event", Uuid, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("data", Text, nullable=False),
+)
