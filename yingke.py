@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "edge": ("edge.commands.edge:edge", "Run the box of one store: sensors to events to the centre."),
     "centre": ("dashboard.commands:centre", "Run the central half: ingest, database and the pages."),
     "count": ("edge.commands.count:count", "Count the people who cross lines in a video."),
+    "staff": ("edge.commands.staff:staff", "Learn what staff wear, to count them apart."),
     "wifi": ("edge.commands.wifi:wifi", "Estimate devices from Wi-Fi captures."),
     "rfid": ("edge.commands.rfid:rfid", "Decode recorded LLRP streams."),
     "tryons": ("edge.commands.rfid:tryons", "Find try-on sessions in tag reads."),

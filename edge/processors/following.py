@@ -63,6 +63,11 @@ class Following:
         """Why the pictures cannot be counted on (``frozen``, ``dark``, ``uniform``, ``corrupt``), or None."""
         return self._watch.condition
 
+    @property
+    def period(self) -> float:
+        """As ``PictureWatch.period``."""
+        return self._watch.period
+
     def picture(self, frame: Frame) -> Followed:
         """One picture, in order; its image is not kept."""
         seen = self._watch.picture(frame)

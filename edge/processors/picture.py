@@ -45,6 +45,11 @@ class PictureWatch:
         """Why the pictures cannot be counted on, as a reason code of ``health``; None when they can."""
         return None if self._quality.condition is None else self._quality.condition.reason
 
+    @property
+    def period(self) -> float:
+        """The usual seconds between pictures; 0 before the second one."""
+        return self._observed.period
+
     def picture(self, frame: Frame) -> Seen:
         """Take note of one picture; its image is not kept."""
         if frame.media_time < self._media:

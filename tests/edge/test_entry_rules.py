@@ -13,7 +13,7 @@ from edge.processors.badges import BadgeBoard
 from edge.processors.counting import Counting, FootfallConfig, LineConfig, Moment
 from edge.processors.entry_rules import BadgeRule, EntryRules, StaffRules
 from edge.processors.zones import ZoneConfig
-from models.appearance import BANDS, FEATURES, Look
+from models.appearance import BANDS, FEATURES, TORSO, Look
 from models.tracker import Person, Update
 from sync.events import Event, FootfallMinute, Visit, Zone
 
@@ -29,7 +29,7 @@ def dressed(colour: int) -> Look:
     """Clothes of one colour: other colours have nothing in common with it."""
     bands = np.zeros((BANDS, FEATURES))
     bands[:, colour] = 1.0
-    return Look(bands)
+    return Look(bands, bands[TORSO])
 
 
 class Scene:
