@@ -2,14 +2,14 @@
 
 import json
 import math
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from edge.commands.progress import Progress
 
 if TYPE_CHECKING:
     from models.lines import Crossing, Line
@@ -210,24 +210,3 @@ def _print(result: Count, lines: "Sequence[Line]") -> None:
             f"{totals['negative']} {totals['negative_is']}"
         )
     click.echo(f"{result.frames} pictures analysed, {result.coverage:.1%} of the video observed")
-
-
-class Progress:
-    """One line on stderr that is rewritten, on a terminal only."""
-
-    def __init__(self, duration: float | None) -> None:
-        self._duration = duration
-        self._shown = 0.0
-        self._terminal = sys.stderr.isatty()
-
-    def show(self, media: float, crossings: int) -> None:
-        now = time.monotonic()
-        if not self._terminal or now - self._shown < 0.2:
-            return
-        self._shown = now
-        share = f"{min(1.0, media / self._duration):4.0%}" if self._duration else f"{media:.0f} s"
-        click.echo(f"\r\033[K{share}  {crossings} crossings", nl=False, err=True)
-
-    def done(self) -> None:
-        if self._terminal:
-            click.echo("\r\033[K", nl=False, err=True)

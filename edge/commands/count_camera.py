@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge.commands.count import Progress
+from edge.commands.progress import Progress
 
 if TYPE_CHECKING:
     from edge.config import EdgeFile

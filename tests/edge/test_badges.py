@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.app import build_loops
 from edge.config import EdgeFile
 from edge.processors.badges import KEPT_SECONDS, BadgeBoard, BadgeProcessor, BadgesConfig, Passing
 from sensors.readings import TagRead
 from sync.events import Event
+from sync.outbox import Outbox
 from sync.settings import ConfigError, load
 
 BADGE, OTHER, RING = "E2801160600002040000A001", "E2801160600002040000A002", "30340789000C0E42DFDC1C35"
@@ -161,3 +163,15 @@ def test_a_reader_may_serve_badges_alone_and_a_camera_names_a_reader_that_looks_
         path.write_text(wrong)
         with pytest.raises(ConfigError, match=message):
             load(path, EdgeFile)
+
+
+def test_a_badge_that_a_reader_sees_is_on_the_board_that_the_cameras_of_the_box_ask(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(STORE.replace("READER", "entrance").replace("BADGES", f"{{entrance: {{epcs: [{BADGE}]}}}}"))
+    config = load(path, EdgeFile)
+    with Outbox(tmp_path / "outbox.db", "s1", config.sync.outbox, lambda: 0.0) as outbox:
+        camera, reader = build_loops(config, outbox, lambda: 0.0)
+    reader._processor.process(read(5.0))
+    entries = camera._processor._counting._entries  # type: ignore[attr-defined]
+    assert entries._board.passings(["entrance"], 0, 10, gap=3) == [Passing(BADGE, 5.0, 5.0)]
+    assert entries.hold == 6.0

@@ -49,7 +49,7 @@ def test_too_few_too_small_and_too_alike_are_said_with_what_to_do() -> None:
         learn(CROPS[:2], [], TODAY)
     with pytest.raises(ModelError, match="picture 2 is too small"):
         learn([CROPS[0], CROPS[1][:20], CROPS[2]], [], TODAY)
-    with pytest.raises(ModelError, match="no nearer to it than what others wear") as caught:
+    with pytest.raises(ModelError, match="6 of 6 others would be taken for staff") as caught:
         learn(CROPS, [person(RED, GREEN, seed=seed) for seed in range(20, 26)], TODAY)
     assert "badges" in caught.value.fix
 
