@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Find the cameras in the network, and the addresses of their streams.",
     ),
     "audit": ("edge.commands.audit:audit", "How well the box counts, against a person who counts along."),
+    "staff": ("edge.commands.staff:staff", "Learn what staff wear, to count them apart."),
     "wifi": ("edge.commands.wifi:wifi", "Estimate devices from Wi-Fi captures."),
     "rfid": ("edge.commands.rfid:rfid", "Decode recorded LLRP streams."),
     "tryons": ("edge.commands.rfid:tryons", "Find try-on sessions in tag reads."),

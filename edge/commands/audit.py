@@ -186,7 +186,7 @@ def compare(
     from edge.audit.score import score
     from edge.audit.session import score_document
     from edge.audit.truth import read
-    from edge.commands.count import Progress
+    from edge.commands.progress import Progress
     from sensors.stills import Stills
 
     seen = read(truth, setup.counting.lines)

@@ -22,6 +22,8 @@ LATE = 3.0
 """Seconds after a crossing by which it is known of, and by which the clothes were looked at, as far as can be."""
 _SET_BACK = 60.0
 """Seconds: a crossing so far in the future means that the clock was set back; it does not wait for that time."""
+_COMPANY = 15.0
+"""Media seconds after which somebody who crossed opens no group for others: more than any rule's."""
 _MOST_HELD = 1_000
 _MOST_REMEMBERED = 200
 """People who left and may come back; the first to have left is forgotten."""
@@ -125,10 +127,19 @@ class Entries:
                 decided.append(self._decide(entry))
         while len(self._held) > _MOST_HELD:
             decided.append(self._decide(self._held[0]))
+        self._forget(now)
+        return decided
+
+    def _forget(self, now: Moment) -> None:
+        """Whoever no rule needs any more, and what they wore."""
         for gone in list(self._gone):
             if not -_SET_BACK <= now.time - gone.time <= gone.rules.re_entry_seconds + 2 * LATE:
                 self._gone.remove(gone)
-        return decided
+        near = self._badges.seconds if self._badges else 0.0
+        for recent in self._recent.values():
+            while recent and not -_SET_BACK <= now.time - recent[0].time <= 4 * near + LATE:
+                recent.popleft()
+        self._groups.forget(now.media - _COMPANY)
 
     def finish(self) -> list[Entry]:
         """Everything that is still held, by what is known."""

@@ -67,6 +67,11 @@ class Following:
         """
         return self._watch.condition or ("reshaped" if self._watch.another_shape else None)
 
+    @property
+    def period(self) -> float:
+        """As ``PictureWatch.period``."""
+        return self._watch.period
+
     def picture(self, frame: Frame) -> Followed:
         """One picture, in order; its image is not kept."""
         seen = self._watch.picture(frame)

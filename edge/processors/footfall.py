@@ -32,6 +32,11 @@ class FootfallProcessor:
         return self._following.condition
 
     @property
+    def period(self) -> float:
+        """As ``Following.period``."""
+        return self._following.period
+
+    @property
     def waiting(self) -> dict[str, tuple[float, ...]]:
         """As ``Counting.waiting``."""
         return self._counting.waiting

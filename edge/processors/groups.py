@@ -45,6 +45,12 @@ class Groups:
         """The media began anew: nobody of before is near."""
         self._recent.clear()
 
+    def forget(self, before: float) -> None:
+        """Who crossed before that moment is nobody's company any more."""
+        for recent in self._recent.values():
+            while recent and recent[0].time < before:
+                recent.popleft()
+
     def join(self, line: str, direction: Direction, time: float, known: Known, rules: EntryRules) -> Group | None:
         """The group of somebody who crossed at ``time``; None where groups are not looked for."""
         if not rules.group_seconds:

@@ -53,6 +53,11 @@ class PictureWatch:
             return False
         return abs(self._aspect / self._first_aspect - 1) > _SAME_ASPECT
 
+    @property
+    def period(self) -> float:
+        """The usual seconds between pictures; 0 before the second one."""
+        return self._observed.period
+
     def picture(self, frame: Frame) -> Seen:
         """Take note of one picture; its image is not kept."""
         if frame.media_time < self._media:
