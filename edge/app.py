@@ -13,8 +13,7 @@ from edge.processors.devices import DevicesProcessor
 from edge.processors.footfall import FootfallProcessor
 from edge.processors.tryons import TryOnProcessor
 from edge.runtime import Heartbeat, SensorLoop
-from models.detector import open_detector
-from models.gate import open_gated
+from models.gate import open_people
 from sensors.camera import CameraSource
 from sensors.readings import ProbeRequest, Source
 from sensors.rfid.config import open_rfid
@@ -41,9 +40,12 @@ def _cameras(config: EdgeFile, now: Now) -> list[Part]:
     parts: list[Part] = []
     sleep = sleeper(config.clock)
     for camera in config.sensors.cameras:
+        counting = config.edge.counting[camera.name]
+        models = config.models
+        if counting.detector is not None:
+            models = models.model_copy(update={"detector": counting.detector})
         # A detector, and with it an inference thread, for each camera.
-        detector = open_gated(config.models) if config.models.gate.enabled else open_detector(config.models)
-        processor = FootfallProcessor(camera.name, config.edge.counting[camera.name], detector)
+        processor = FootfallProcessor(camera.name, counting, open_people(models))
         parts.append((camera.name, partial(CameraSource, camera, clock=now, sleep=sleep), processor))
     return parts
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from edge.processors.coverage import by_minute
 from edge.processors.picture import PictureWatch, Span
 from edge.processors.zones import Stayed, ZoneConfig, Zones
-from models.config import TrackerConfig
+from models.config import DetectorConfig, TrackerConfig
 from models.detector import Detections
 from models.heatmap import HeatMap
 from models.lines import Crossing, Line, LineCounter
@@ -67,6 +67,8 @@ class FootfallConfig(BaseModel):
     lines: tuple[LineConfig, ...] = ()
     zones: tuple[ZoneConfig, ...] = ()
     tracker: TrackerConfig = TrackerConfig()
+    detector: DetectorConfig | None = None
+    """Of this camera, where people are smaller or larger than usual; ``models.detector`` when absent."""
 
     @model_validator(mode="after")
     def _each_name_once(self) -> Self:
