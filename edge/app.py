@@ -13,6 +13,7 @@ from edge.processors.devices import DevicesProcessor
 from edge.processors.footfall import FootfallProcessor
 from edge.processors.tryons import TryOnProcessor
 from edge.runtime import Heartbeat, SensorLoop
+from models.config import ModelsConfig
 from models.gate import open_people
 from sensors.camera import CameraSource
 from sensors.readings import ProbeRequest, Source
@@ -40,14 +41,17 @@ def _cameras(config: EdgeFile, now: Now) -> list[Part]:
     parts: list[Part] = []
     sleep = sleeper(config.clock)
     for camera in config.sensors.cameras:
-        counting = config.edge.counting[camera.name]
-        models = config.models
-        if counting.detector is not None:
-            models = models.model_copy(update={"detector": counting.detector})
         # A detector, and with it an inference thread, for each camera.
-        processor = FootfallProcessor(camera.name, counting, open_people(models))
+        detector = open_people(models_of(config, camera.name))
+        processor = FootfallProcessor(camera.name, config.edge.counting[camera.name], detector)
         parts.append((camera.name, partial(CameraSource, camera, clock=now, sleep=sleep), processor))
     return parts
+
+
+def models_of(config: EdgeFile, camera: str) -> ModelsConfig:
+    """The section ``models`` as it is for one camera."""
+    detector = config.edge.counting[camera].detector
+    return config.models if detector is None else config.models.model_copy(update={"detector": detector})
 
 
 def _wifi(config: EdgeFile, now: Now) -> list[Part]:

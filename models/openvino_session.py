@@ -18,8 +18,11 @@ def installed() -> bool:
     return importlib.util.find_spec("openvino") is not None
 
 
-def _openvino() -> Any:
-    """The package, without what it sends home: importing it reports the import to its maker's statistics."""
+def package() -> Any:
+    """``openvino``, without what it sends home: importing it reports the import to its maker's statistics.
+
+    Raises ``ModelError`` where it is not installed.
+    """
     if not installed():
         raise ModelError("openvino is not installed", "pip install 'yingke[openvino]', or set models.runtime to auto")
     # Where this package cannot be imported, OpenVINO takes a stub of its own, which does nothing.
@@ -31,7 +34,7 @@ def _openvino() -> Any:
 
 def has_bfloat16() -> bool:
     """Whether this CPU computes with bfloat16. Raises ``ModelError`` where OpenVINO is not installed."""
-    return _BF16 in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return _BF16 in package().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 class OpenVinoSession:
@@ -43,7 +46,7 @@ class OpenVinoSession:
 
     def __init__(self, model: bytes, name: str, *, bfloat16: bool = False) -> None:
         """``bfloat16`` rounds within the network where the CPU can. Raises ``ModelError``."""
-        openvino = _openvino()
+        openvino = package()
         self._name = name
         self._core = openvino.Core()
         self._settings = {

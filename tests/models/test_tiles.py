@@ -1,17 +1,22 @@
 from itertools import pairwise
+from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.app import models_of
+from edge.config import EdgeFile
 from edge.processors.footfall import FootfallConfig
 from models.config import DetectorConfig, GateConfig, ModelsConfig, TilesConfig
 from models.detector import Detections, Floats, Image
 from models.gate import open_people
 from models.tiles import TiledDetector, tiles
 
+CLIP = Path(__file__).resolve().parents[2] / "edge/demo/clip.mp4"
 WIDE, HIGH = 1920, 1080
 
 
@@ -91,6 +96,28 @@ def test_pictures_of_any_shape_are_taken(shape: tuple[int, int]) -> None:
     assert len(open_people(config).detect(image, 0.0)) == 0
 
 
+def test_people_too_small_for_the_usual_input_are_found_in_a_larger_one_and_in_tiles() -> None:
+    capture = cv2.VideoCapture(str(CLIP))
+    people = {}
+    settings = {
+        "usual": DetectorConfig(),
+        "larger": DetectorConfig(size=1280),
+        "tiled": DetectorConfig(tiles=TilesConfig(columns=3, rows=2)),
+    }
+    images = []
+    for frame in (80, 300, 520):
+        capture.set(cv2.CAP_PROP_POS_FRAMES, frame)
+        small = cv2.resize(capture.read()[1], (256, 144), interpolation=cv2.INTER_AREA)
+        images.append(
+            cv2.copyMakeBorder(small, 288, 288, 512, 512, cv2.BORDER_CONSTANT, value=(90, 90, 90)).astype(np.uint8)
+        )
+    for name, config in settings.items():
+        detector = open_people(ModelsConfig(detector=config, gate=GateConfig(enabled=False)))
+        people[name] = sum(int((detector.detect(image, 0.0).scores >= 0.4).sum()) for image in images)
+    assert people["usual"] < people["larger"], people
+    assert people["usual"] < people["tiled"] <= people["larger"] + 1, people
+
+
 def test_a_camera_has_settings_of_its_own() -> None:
     line = {"name": "door", "start": (0.1, 0.5), "end": (0.9, 0.5), "entering": "positive"}
     plain = FootfallConfig.model_validate({"lines": [line]})
@@ -99,6 +126,20 @@ def test_a_camera_has_settings_of_its_own() -> None:
     assert far.detector == DetectorConfig(size=640, tiles=TilesConfig(columns=2, rows=1))
     with pytest.raises(ValueError, match="one tile is the whole picture"):
         DetectorConfig(tiles=TilesConfig(columns=1, rows=1))
+
+
+def test_the_box_opens_the_detector_of_the_camera() -> None:
+    line = {"name": "door", "start": (0.1, 0.5), "end": (0.9, 0.5), "entering": "positive"}
+    cameras = [{"name": name, "url": "file:a.mp4"} for name in ("near", "far")]
+    counting = {"near": {"lines": [line]}, "far": {"lines": [line], "detector": {"size": 640, "tiles": {"rows": 2}}}}
+    config = EdgeFile.model_validate(
+        {"store": {"id": "s1"}, "sensors": {"cameras": cameras}, "edge": {"counting": counting}}
+    )
+    opened: dict[str, DetectorConfig] = {}
+    for name in ("near", "far"):
+        opened[name] = models_of(config, name).detector
+    assert opened["near"] == config.models.detector == DetectorConfig()
+    assert opened["far"] == DetectorConfig(size=640, tiles=TilesConfig(columns=2, rows=2))
 
 
 def test_without_a_gate_and_with_one_the_tiles_are_looked_at() -> None:
