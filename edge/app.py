@@ -18,8 +18,7 @@ from edge.processors.followed import FollowedProcessor
 from edge.processors.footfall import FootfallProcessor
 from edge.processors.tryons import TryOnProcessor
 from edge.runtime import Heartbeat, SensorLoop
-from models.detector import open_detector
-from models.gate import open_gated
+from models.gate import open_people
 from sensors.camera import CameraSource
 from sensors.frigate import FrigateSource
 from sensors.readings import ProbeRequest, Source
@@ -50,7 +49,7 @@ def build_loops(config: EdgeFile, outbox: Outbox, now: Now) -> list[SensorLoop]:
         loops.append(SensorLoop(name, open_source, processor, outbox, now, stale_after=stale))
     for camera in config.sensors.cameras:
         status = next(loop.status for loop in loops if loop.status.sensor == camera.name)
-        status.counting = digests(config.edge.counting[camera.name], config.models, camera.max_fps)
+        status.counting = digests(config.edge.counting[camera.name], config.models_of(camera.name), camera.max_fps)
     return loops
 
 
@@ -59,7 +58,7 @@ def _cameras(config: EdgeFile, now: Now, board: BadgeBoard) -> list[Part]:
     sleep = sleeper(config.clock)
     for camera in config.sensors.cameras:
         # A detector, and with it an inference thread, for each camera.
-        detector = open_gated(config.models) if config.models.gate.enabled else open_detector(config.models)
+        detector = open_people(config.models_of(camera.name))
         processor = FootfallProcessor(camera.name, config.edge.counting[camera.name], detector, board)
         parts.append((camera.name, partial(CameraSource, camera, clock=now, sleep=sleep), processor))
     return parts

@@ -49,6 +49,11 @@ class EdgeFile(BaseModel):
     dashboard: Any = None
     stores: Any = None
 
+    def models_of(self, camera: str) -> ModelsConfig:
+        """The section ``models`` as it is for one camera."""
+        detector = self.edge.counting[camera].detector
+        return self.models if detector is None else self.models.model_copy(update={"detector": detector})
+
     @model_validator(mode="after")
     def _every_sensor_is_used(self) -> Self:
         pairs: tuple[tuple[dict[str, Mapping[str, object]], Sequence[Any]], ...] = (

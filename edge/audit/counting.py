@@ -50,15 +50,12 @@ def count(
     ``progress`` gets those seconds as they grow; once ``stopped`` says so, what was found until then is returned.
     Raises ``SensorError`` or ``ModelError``.
     """
-    from models.detector import open_detector
-    from models.gate import open_gated
+    from models.gate import open_people
     from sensors.camera import CameraSource
     from sensors.camera_config import CameraConfig
     from sensors.readings import Frame
 
-    gated = setup.models.gate.enabled
-    detector = open_gated(setup.models) if gated else open_detector(setup.models)
-    processor = FootfallProcessor(setup.sensor, setup.counting, detector)
+    processor = FootfallProcessor(setup.sensor, setup.counting, open_people(setup.models))
     camera = CameraConfig(url=f"file:{video}", max_fps=setup.max_fps, start=0.0)
     found: list[Passing] = []
     media = 0.0

@@ -280,7 +280,7 @@ def _from_config(path: Path, camera: str | None) -> "tuple[Setup, Keeper]":
     chosen = camera or next(iter(cameras))
     if chosen not in cameras:
         raise click.BadParameter(f"{path} has no camera {chosen} that counts at a line; it has {names}")
-    setup = Setup(chosen, config.edge.counting[chosen], config.models, cameras[chosen].max_fps)
+    setup = Setup(chosen, config.edge.counting[chosen], config.models_of(chosen), cameras[chosen].max_fps)
     return setup, _keeper(path)
 
 

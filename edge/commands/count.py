@@ -51,6 +51,17 @@ def _lines(_context: click.Context, _parameter: click.Parameter, texts: tuple[st
     return lines
 
 
+def _tiles(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    columns, _, rows = text.partition("x")
+    if not (columns.isdecimal() and rows.isdecimal() and 1 <= int(columns) <= 6 and 1 <= int(rows) <= 6):
+        raise click.BadParameter(f"{text!r} is not of the form COLUMNSxROWS, each 1 to 6, for example 2x1")
+    if (int(columns), int(rows)) == (1, 1):
+        raise click.BadParameter("one tile is the whole picture; leave --tiles out")
+    return int(columns), int(rows)
+
+
 @dataclass
 class Count:
     """The result: ``frames`` were analysed, ``coverage`` is the share of the media's duration that they observe."""
@@ -71,6 +82,7 @@ class Count:
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="look at every n-th picture")
 @click.option("--max-fps", type=click.FloatRange(0, min_open=True), help="look at no more pictures per second")
 @click.option("--detector-size", type=click.IntRange(128, 1280), default=416, show_default=True, help="long side in px")
+@click.option("--tiles", callback=_tiles, metavar="COLUMNSxROWS", help="look at tiles too: where people are small")
 @click.option(
     "--gate", is_flag=True, help="detect only where something moved, as the live box does: faster in quiet scenes"
 )
@@ -83,6 +95,7 @@ def count(
     every: int,
     max_fps: float | None,
     detector_size: int,
+    tiles: tuple[int, int] | None,
     gate: bool,
     as_json: bool,
 ) -> None:
@@ -104,7 +117,9 @@ def count(
 
         click.echo(count_camera(Path(video), config, camera, every=every, max_fps=max_fps, as_json=as_json))
         return
-    result = analyse(Path(video), lines, every=every, max_fps=max_fps, detector_size=detector_size, gate=gate)
+    result = analyse(
+        Path(video), lines, every=every, max_fps=max_fps, detector_size=detector_size, tiles=tiles, gate=gate
+    )
     if as_json:
         click.echo(json.dumps(as_document(result, lines)))
     else:
@@ -118,6 +133,7 @@ def analyse(
     every: int = 1,
     max_fps: float | None = None,
     detector_size: int = 416,
+    tiles: tuple[int, int] | None = None,
     gate: bool = False,
 ) -> Count:
     """Run camera, detector, tracker and lines over a recording. Raises ``SensorError`` or ``ModelError``.
@@ -125,9 +141,8 @@ def analyse(
     As at the box, frozen, dark and destroyed pictures observe nothing, and nobody is looked for in them.
     """
     from edge.processors.following import Following
-    from models.config import DetectorConfig, ModelsConfig, TrackerConfig
-    from models.detector import open_detector
-    from models.gate import open_gated
+    from models.config import DetectorConfig, GateConfig, ModelsConfig, TilesConfig, TrackerConfig
+    from models.gate import open_people
     from models.lines import LineCounter
     from sensors.camera import CameraSource
     from sensors.camera_config import CameraConfig
@@ -137,8 +152,10 @@ def analyse(
     crossings: list[Crossing] = []
     frames, covered, media = 0, 0.0, 0.0
     with CameraSource(CameraConfig(url=f"file:{video}", every=every, max_fps=max_fps, start=0.0)) as source:
-        models = ModelsConfig(detector=DetectorConfig(size=detector_size))
-        following = Following(open_gated(models) if gate else open_detector(models), TrackerConfig())
+        cut = None if tiles is None else TilesConfig(columns=tiles[0], rows=tiles[1])
+        settings = DetectorConfig(size=detector_size, tiles=cut)
+        detector = open_people(ModelsConfig(detector=settings, gate=GateConfig(enabled=gate)))
+        following = Following(detector, TrackerConfig())
         progress = Progress(source.duration)
         for frame in source:
             if not isinstance(frame, Frame):

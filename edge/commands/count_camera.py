@@ -22,8 +22,7 @@ def count_camera(
     """What the command prints. Raises ``SensorError``, ``ModelError``, ``ConfigError`` or ``click.BadParameter``."""
     from edge.config import EdgeFile
     from edge.processors.footfall import FootfallProcessor
-    from models.detector import open_detector
-    from models.gate import open_gated
+    from models.gate import open_people
     from sensors.camera import CameraSource
     from sensors.camera_config import CameraConfig
     from sensors.readings import Frame
@@ -41,8 +40,7 @@ def count_camera(
     events: list[Event] = []
     frames, media, flushed = 0, 0.0, float("-inf")
     with CameraSource(source_config) as source:
-        detector = open_gated(file.models) if file.models.gate.enabled else open_detector(file.models)
-        processor = FootfallProcessor(name, counting, detector)
+        processor = FootfallProcessor(name, counting, open_people(file.models_of(name)))
         progress = Progress(source.duration)
         for frame in source:
             if not isinstance(frame, Frame):

@@ -22,7 +22,7 @@ from edge.processors.minutes import Counted, CountedPlace, Minutes, Span
 from edge.processors.people import People
 from edge.processors.zones import Stayed, ZoneConfig, Zones
 from models.appearance import Look
-from models.config import TrackerConfig
+from models.config import DetectorConfig, TrackerConfig
 from models.heatmap import HeatMap
 from models.lines import Line, LineCounter
 from models.tracker import Update
@@ -67,6 +67,8 @@ class FootfallConfig(BaseModel):
     lines: tuple[LineConfig, ...] = ()
     zones: tuple[ZoneConfig, ...] = ()
     tracker: TrackerConfig = TrackerConfig()
+    detector: DetectorConfig | None = None
+    """Of this camera, where people are smaller or larger than usual; ``models.detector`` when absent."""
     rules: EntryRules = EntryRules()
     staff: StaffRules | None = None
 

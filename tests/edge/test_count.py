@@ -121,6 +121,15 @@ def test_lines_come_from_one_place_and_the_camera_must_be_there(empty: str, tmp_
     assert "fix: " in err
 
 
+def test_tiles_that_cannot_be_are_a_usage_error(empty: str, capsys: Capture) -> None:
+    for wrong in ("1x1", "2", "0x3", "2x9", "axb"):
+        code, _, err = count(capsys, empty, "--line", "A:0.5,0,0.5,1", "--tiles", wrong)
+        assert code == 2
+        assert "tile" in err
+    code, out, _ = count(capsys, empty, "--line", "A:0.5,0,0.5,1", "--tiles", "2x1", "--every", "5", "--json")
+    assert (code, json.loads(out)["frames"]) == (0, 4)
+
+
 def test_skipped_pictures_are_no_gap(empty: str, capsys: Capture) -> None:
     document = json.loads(count(capsys, empty, "--line", "A:0.5,0,0.5,1", "--every", "4", "--json")[1])
     assert (document["frames"], document["coverage"]) == (5, 1.0)

@@ -16,6 +16,7 @@ MAY_IMPORT = {
 SEAMS = {
     "paho": ("sync.mqtt",),
     "onnxruntime": ("models.runtime",),
+    "openvino": ("models.openvino_session",),
     "dlib": ("models.faces",),
     "face_recognition": (),
     "face_recognition_models": ("models.faces",),
