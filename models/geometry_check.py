@@ -77,6 +77,11 @@ class Finding:
         return words[self.code][language].format(**values)
 
 
+def reason(code: str) -> Mapping[Language, str]:
+    """The words of a reason of ``suggested_anchor``, without figures."""
+    return {language: text.partition(" (")[0] for language, text in _words()[code].items()}
+
+
 @cache
 def _words() -> dict[str, dict[Language, str]]:
     read: dict[str, dict[Language, str]] = json.loads(
