@@ -108,7 +108,10 @@ def suggested_anchor(line: DrawnLine, seen: Observation) -> tuple[Anchor, str] |
         return None
     if float((boxes[:, 3] >= 1 - _CUT).mean()) >= _CUT_HINT:
         return "centre", "feet_cut"
-    return ("centre", "feet_hidden") if _ratio(boxes, seen.aspect) < _HIDDEN_RATIO else ("foot", "feet_better")
+    ratio = _ratio(boxes, seen.aspect)
+    if not np.isfinite(ratio):
+        return None
+    return ("centre", "feet_hidden") if ratio < _HIDDEN_RATIO else ("foot", "feet_better")
 
 
 def _names(lines: Sequence[DrawnLine], zones: Sequence[DrawnZone]) -> Iterator[Finding]:
@@ -238,8 +241,11 @@ def _narrow(corners: Doubles, width: float, aspect: float) -> bool:
 
 
 def _ratio(boxes: Doubles, aspect: float) -> float:
-    """Median height of a box divided by its width, in pixels."""
-    spans = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6)
+    """Median height of a box divided by its width, in pixels; boxes that the picture's side cuts are left out."""
+    whole = boxes[(boxes[:, 0] > _CUT) & (boxes[:, 2] < 1 - _CUT)]
+    if not len(whole):
+        return float("inf")
+    spans = np.maximum(whole[:, 2:] - whole[:, :2], 1e-6)
     return float(np.median(spans[:, 1] / (spans[:, 0] * aspect)))
 
 

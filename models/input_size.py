@@ -18,7 +18,8 @@ _NEAR = 1.5
 """Body heights from a line or a zone within which people matter."""
 _FEWEST = 20
 """Sightings from which a size is proposed."""
-SMALLEST, LARGEST, STEP = 128, 1280, 32
+SMALLEST, LARGEST, STEP = 224, 1280, 32
+"""Below 224 px nobody in vtest is as high as ``LEAST_PX``: what a smaller input finds was not measured."""
 _MOST_CELLS = 16_383
 """``models.detector`` writes the number of output cells into two bytes of the model file: larger inputs do not load."""
 

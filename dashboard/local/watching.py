@@ -148,7 +148,6 @@ class CameraWatch:
             with self._lock:
                 self._looked = replace(
                     self._looked,
-                    phase="watching",
                     progress=min(1.0, now / self._seconds),
                     seen=observer.observation(),
                 )
@@ -159,4 +158,5 @@ class CameraWatch:
         height, width = frame.image.shape[:2]
         with self._lock:
             self._image, self._position = frame.image, frame.media_time
-            self._looked = replace(self._looked, shape=(width, height))
+            phase: Phase = "watching" if self._looked.phase == "opening" else self._looked.phase
+            self._looked = replace(self._looked, phase=phase, shape=(width, height))

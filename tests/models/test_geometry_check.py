@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from models.detector import Detector
 from models.geometry_check import DrawnLine, DrawnZone, Finding, _words, check, suggested_anchor
-from models.input_size import LEAST_PX, largest_size, propose
+from models.input_size import LEAST_PX, SMALLEST, largest_size, propose
 from models.lines import Anchor, Line, LineCounter, Point
 from models.observation import Observation, Observer, Walk
 from models.tracker import Person, Update
@@ -261,8 +261,8 @@ def test_the_proposed_size_is_the_smallest_multiple_that_is_enough(height: float
     boxes = np.tile([0.4, 0.0, 0.5, height], (30, 1))
     proposal = propose(Observation(aspect, (Walk(np.arange(30.0), boxes),)), [], 416)
     assert proposal is not None
-    assert 128 <= proposal.size <= largest_size(aspect) <= 1280
-    if proposal.enough and proposal.size > 128:
+    assert SMALLEST <= proposal.size <= largest_size(aspect) <= 1280
+    if proposal.enough and proposal.size > SMALLEST:
         assert proposal.pixels >= LEAST_PX - 1e-6
         assert proposal.pixels * (proposal.size - 32) / proposal.size < LEAST_PX
     if not proposal.enough:

@@ -48,7 +48,7 @@ async function check() {
 
 function tell(error) {
   if (!(error instanceof Refused)) throw error;
-  said = { text: error.status ? [error.message, error.fix].filter(Boolean).join("\n") : words().gone, tone: "bad", conflict: error.status === 409 };
+  said = { text: error.status ? [error.message, error.fix].filter(Boolean).join("\n") : words().gone, tone: "bad", conflict: error.kind === "ChangedMeanwhile" };
   show();
 }
 
@@ -130,12 +130,12 @@ function showTools() {
 function showWatching() {
   const failed = state?.phase === "failed", none = !canvas.picture;
   byId("empty").hidden = !none;
-  byId("empty-text").textContent = failed ? state.error : words().opening;
+  byId("empty-text").textContent = failed ? `${words().failed} ${state.error}` : words().opening;
   byId("empty-fix").textContent = failed ? state.fix : words().openingFix;
   byId("retry").hidden = !failed;
   byId("progress").hidden = !state || state.phase === "done" || failed;
   byId("progress").value = state?.progress ?? 0;
-  byId("watching").textContent = !state || none ? "" : failed ? `${state.error} ${state.fix}`
+  byId("watching").textContent = !state || none ? "" : failed ? `${words().failed} ${state.error}: ${state.fix}`
     : state.phase === "done" ? words().done(state.people) : words().progress(Math.round(100 * state.progress), 100, state.people);
   for (const id of ["draw-line", "draw-zone", "renew"]) byId(id).disabled = none;
   byId("again").disabled = !state || state.phase === "opening" || state.phase === "watching";

@@ -1,6 +1,7 @@
 // The picture with what is drawn on it: SVG, so that every point can be focused, named and moved with arrow keys.
 const SPACE = "http://www.w3.org/2000/svg";
 const FINGER = 22, STEP = 0.002, FAR = 0.02;
+const MARGIN = 14;   // around the picture, so that points at its edge are whole
 
 function make(name, attributes = {}, parent = null, text = "") {
   const node = document.createElementNS(SPACE, name);
@@ -43,15 +44,15 @@ export class Canvas {
   show() {
     if (!this.#words) return;
     const focused = document.activeElement?.dataset?.id;
-    this.#width = this.#svg.parentElement.clientWidth;
-    this.#height = Math.min(this.#width / this.aspect, Math.max(280, innerHeight * 0.78));
-    const width = this.#height * this.aspect;
-    this.#svg.setAttribute("viewBox", `0 0 ${width} ${this.#height}`);
-    this.#svg.style.height = `${this.#height}px`;
-    this.#width = width;
+    const room = this.#svg.parentElement.clientWidth - 2 * MARGIN;
+    const height = this.#height = Math.min(room / this.aspect, Math.max(280, innerHeight * 0.78));
+    const width = this.#width = height * this.aspect;
+    this.#svg.setAttribute("viewBox", `${-MARGIN} ${-MARGIN} ${width + 2 * MARGIN} ${height + 2 * MARGIN}`);
+    this.#svg.style.height = `${height + 2 * MARGIN}px`;
     this.#svg.replaceChildren();
     this.#svg.classList.toggle("drawing", this.#tool !== null);
-    if (this.picture) make("image", { href: this.picture, width, height: this.#height, preserveAspectRatio: "none" }, this.#svg);
+    if (!this.picture) return;
+    make("image", { href: this.picture, width, height, preserveAspectRatio: "none" }, this.#svg);
     for (const walk of this.walks) make("polyline", { class: "walk", points: this.#points(walk) }, this.#svg);
     this.#shapes.zones.forEach((zone, index) => this.#zone(zone, index));
     this.#shapes.lines.forEach((line, index) => this.#line(line, index));
@@ -129,7 +130,7 @@ export class Canvas {
     return group;
   }
 
-  #measure(text, size) { return [...text].reduce((sum, sign) => sum + (sign.codePointAt(0) > 0x2000 ? size : size * 0.58), 0); }
+  #measure(text, size) { return [...text].reduce((sum, sign) => sum + (sign.codePointAt(0) > 0x2000 ? size : size * 0.63), 0); }
 
   #tag(parent, name, [x, y]) {
     const wide = this.#measure(name, 13) + 12;
