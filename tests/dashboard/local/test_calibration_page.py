@@ -34,7 +34,8 @@ def page(browser: webdriver.Chrome, config: Path) -> Iterator[webdriver.Chrome]:
             for alert in alerts(browser):
                 alert.accept()
             # A refusal with words is told as an answer of 409; anything else is a fault of the page.
-            severe = [line["message"] for line in browser.get_log("browser") if line["level"] == "SEVERE"]
+            log: Any = browser.get_log
+            severe = [line["message"] for line in log("browser") if line["level"] == "SEVERE"]
             assert [message for message in severe if "409" not in message] == []
     finally:
         calibration.close()
@@ -73,19 +74,19 @@ def at(browser: webdriver.Chrome, x: float, y: float) -> tuple[int, int]:
     return round(box[0] + x * box[2]), round(box[1] + y * box[3])
 
 
+def pointer(browser: webdriver.Chrome, *places: tuple[float, float]) -> None:
+    """Press at the first place, move over the others, let go at the last."""
+    actions = ActionChains(browser, duration=20)
+    mouse: Any = actions.w3c_actions.pointer_action
+    mouse.move_to_location(*at(browser, *places[0])).pointer_down()
+    for place in places[1:]:
+        mouse.move_to_location(*at(browser, *place))
+    mouse.pointer_up()
+    actions.perform()
+
+
 def drag(browser: webdriver.Chrome, start: tuple[float, float], end: tuple[float, float]) -> None:
-    actions = ActionChains(browser, duration=20)
-    actions.w3c_actions.pointer_action.move_to_location(*at(browser, *start)).pointer_down()
-    middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
-    actions.w3c_actions.pointer_action.move_to_location(*at(browser, *middle))
-    actions.w3c_actions.pointer_action.move_to_location(*at(browser, *end)).pointer_up()
-    actions.perform()
-
-
-def tap(browser: webdriver.Chrome, x: float, y: float) -> None:
-    actions = ActionChains(browser, duration=20)
-    actions.w3c_actions.pointer_action.move_to_location(*at(browser, x, y)).pointer_down().pointer_up()
-    actions.perform()
+    pointer(browser, start, ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2), end)
 
 
 def test_a_line_is_drawn_found_bad_mended_and_saved_with_every_comment(page: webdriver.Chrome, config: Path) -> None:
@@ -123,19 +124,19 @@ def test_a_line_is_drawn_found_bad_mended_and_saved_with_every_comment(page: web
 def test_a_zone_is_tapped_its_corner_moved_with_the_keyboard_and_undone(page: webdriver.Chrome, config: Path) -> None:
     click(page, "draw-zone")
     for corner in ((0.55, 0.3), (0.85, 0.8), (0.85, 0.3), (0.55, 0.8)):
-        tap(page, *corner)
-    tap(page, 0.55, 0.3)
+        pointer(page, corner)
+    pointer(page, (0.55, 0.3))
     wait(page, ".shape.zone.bad .finding.error", "The zone crosses itself")
     click(page, "undo")
     wait(page, "#said", "As in the file.")
 
     click(page, "draw-zone")
     for corner in ((0.55, 0.3), (0.85, 0.3), (0.85, 0.8)):
-        tap(page, *corner)
+        pointer(page, corner)
     click(page, "close-zone")
-    corner = page.find_element(By.CSS_SELECTOR, "[data-id='zone-1-corner-0']")
-    assert corner.get_attribute("aria-label") == "zone: corner 1, arrow keys move it"
-    page.execute_script("arguments[0].focus()", corner)
+    handle = page.find_element(By.CSS_SELECTOR, "[data-id='zone-1-corner-0']")
+    assert handle.get_attribute("aria-label") == "zone: corner 1, arrow keys move it"
+    page.execute_script("arguments[0].focus()", handle)
     ActionChains(page).key_down(Keys.SHIFT).send_keys(Keys.ARROW_LEFT, Keys.ARROW_LEFT).key_up(Keys.SHIFT).perform()
     wait(page, "#said", "Not saved yet.")
     click(page, "save")
