@@ -37,6 +37,8 @@ _HIDDEN_RATIO = 1.7
 """Height to width in pixels below which legs are hidden; whole people measure 2.2 to 3.2 on vtest."""
 _AROUND, _AROUND_SHARE = 2, 0.2
 """So many people beside an end, and so many of all who pass, are a gap and not a stray."""
+_WALKERS = 3
+"""So many people who walked elsewhere say something about a line that none came near."""
 _EQUAL = 0.5
 """Lines whose ends are nearer than this share of a person's width are one line drawn twice."""
 
@@ -102,7 +104,10 @@ def check(lines: Sequence[DrawnLine], zones: Sequence[DrawnZone], seen: Observat
 
 
 def suggested_anchor(line: DrawnLine, seen: Observation) -> tuple[Anchor, str] | None:
-    """The better anchor for a line and the code of the reason; None while too few people were seen near it."""
+    """The better anchor for a line and the code of the reason; None while too few people were seen near it.
+
+    Feet are better at a line across the picture, a threshold on the floor; at an upright one the two cross alike.
+    """
     boxes = seen.near(line.start, line.end, "centre")
     if not len(boxes) or line.start == line.end:
         return None
@@ -111,7 +116,10 @@ def suggested_anchor(line: DrawnLine, seen: Observation) -> tuple[Anchor, str] |
     ratio = _ratio(boxes, seen.aspect)
     if not np.isfinite(ratio):
         return None
-    return ("centre", "feet_hidden") if ratio < _HIDDEN_RATIO else ("foot", "feet_better")
+    if ratio < _HIDDEN_RATIO:
+        return "centre", "feet_hidden"
+    flat = abs(line.end[0] - line.start[0]) * seen.aspect > abs(line.end[1] - line.start[1])
+    return ("foot", "feet_better") if flat else None
 
 
 def _names(lines: Sequence[DrawnLine], zones: Sequence[DrawnZone]) -> Iterator[Finding]:
@@ -177,7 +185,7 @@ def _feet(line: DrawnLine, seen: Observation) -> Iterator[tuple[str, Severity, d
 
 def _way(found: Passing) -> Iterator[tuple[str, dict[str, str]]]:
     """How people walk past the line, in hints."""
-    if found.walkers and not found.near:
+    if found.walkers >= _WALKERS and not found.near:
         yield "nobody_near", {"people": str(found.walkers)}
     for end, around in (("A", found.before_start), ("B", found.after_end)):
         if around >= _AROUND and around >= _AROUND_SHARE * (around + found.through):

@@ -18,6 +18,8 @@ _NEAR = 1.5
 """Body heights from a line or a zone within which people matter."""
 _FEWEST = 20
 """Sightings from which a size is proposed."""
+_WORTH = 0.7
+"""Share of the present work that a smaller input may have at most to be proposed."""
 SMALLEST, LARGEST, STEP = 224, 1280, 32
 """Below 224 px nobody in vtest is as high as ``LEAST_PX``: what a smaller input finds was not measured."""
 _MOST_CELLS = 16_383
@@ -60,6 +62,8 @@ def propose(seen: Observation, places: Sequence[tuple[Sequence[Point], Anchor]],
     wanted = STEP * int(np.ceil(round(LEAST_PX / share / STEP, 6)))
     largest = largest_size(seen.aspect)
     size = min(largest, max(SMALLEST, wanted))
+    if size < now <= largest and (size / now) ** 2 > _WORTH:
+        size = now
     return Proposal(size, height, share * size, share * now, (size / now) ** 2, wanted <= largest)
 
 

@@ -106,7 +106,9 @@ def test_feet_below_the_picture_make_a_foot_line_an_error_and_the_centre_the_sug
     foot = DrawnLine("a", (0.5, 0.5), (0.5, 0.98), "foot")
     assert "feet_cut" in codes(check([foot], [], seen), "error")
     assert suggested_anchor(foot, seen) == ("centre", "feet_cut")
-    assert suggested_anchor(foot, across()) == ("foot", "feet_better")
+    threshold = DrawnLine("b", (0.2, 0.6), (0.8, 0.6))
+    assert suggested_anchor(threshold, across()) == ("foot", "feet_better")
+    assert suggested_anchor(foot, across()) is None
     assert suggested_anchor(foot, Observation(ASPECT)) is None
 
 
@@ -245,6 +247,14 @@ def test_large_people_need_a_smaller_input_and_nobody_needs_none() -> None:
     assert propose(Observation(ASPECT), [], 416) is None
 
 
+def test_a_smaller_input_is_proposed_only_where_it_saves_much() -> None:
+    someone = across(height=0.135, width=0.03)
+    for now, proposed in ((416, 416), (640, 416)):
+        proposal = propose(someone, [], now)
+        assert proposal is not None
+        assert proposal.size == proposed
+
+
 def test_people_far_from_what_was_drawn_do_not_enlarge_the_input() -> None:
     far = across(height=0.05, width=0.012, y=0.1)
     both = Observation(ASPECT, (*across(y=0.6).walks, *far.walks))
@@ -264,7 +274,7 @@ def test_the_proposed_size_is_the_smallest_multiple_that_is_enough(height: float
     assert SMALLEST <= proposal.size <= largest_size(aspect) <= 1280
     if proposal.enough and proposal.size > SMALLEST:
         assert proposal.pixels >= LEAST_PX - 1e-6
-        assert proposal.pixels * (proposal.size - 32) / proposal.size < LEAST_PX
+        assert proposal.size == 416 or proposal.pixels * (proposal.size - 32) / proposal.size < LEAST_PX
     if not proposal.enough:
         assert proposal.pixels < LEAST_PX
 
