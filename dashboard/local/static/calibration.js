@@ -169,7 +169,11 @@ function show() {
 }
 
 for (const tool of ["line", "zone"]) {
-  byId(`draw-${tool}`).addEventListener("click", () => { canvas.tool = canvas.tool === tool ? null : tool; });
+  byId(`draw-${tool}`).addEventListener("click", (event) => {
+    // Pressed with a key: nobody points at the picture, so it begins in the middle and is moved with the arrow keys.
+    if (event.detail === 0) canvas.addInTheMiddle(tool);
+    else canvas.tool = canvas.tool === tool ? null : tool;
+  });
 }
 byId("close-zone").addEventListener("click", () => canvas.close());
 byId("undo").addEventListener("click", () => { shapes.undo(); changed(); });

@@ -34,6 +34,13 @@ export class Canvas {
   set tool(tool) { this.#tool = tool; this.#draft = null; this.#changed("tool"); this.show(); }
   get canClose() { return this.#tool === "zone" && this.#draft?.length >= 3; }
 
+  addInTheMiddle(kind) {
+    if (kind === "line") this.#shapes.addLine([0.35, 0.6], [0.65, 0.6], this.#words.lineNew);
+    else this.#shapes.addZone([[0.35, 0.4], [0.65, 0.4], [0.65, 0.8], [0.35, 0.8]], this.#words.zoneNew);
+    this.#changed("shape");
+    this.#svg.querySelector(".selected .handle:not(.more)")?.focus();
+  }
+
   close() {
     const corners = this.#draft;
     this.#tool = null; this.#draft = null;

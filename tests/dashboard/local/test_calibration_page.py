@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.actions.action_builder import ActionBuilder
+from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -74,10 +76,10 @@ def at(browser: webdriver.Chrome, x: float, y: float) -> tuple[int, int]:
     return round(box[0] + x * box[2]), round(box[1] + y * box[3])
 
 
-def pointer(browser: webdriver.Chrome, *places: tuple[float, float]) -> None:
+def pointer(browser: webdriver.Chrome, *places: tuple[float, float], kind: str = "mouse") -> None:
     """Press at the first place, move over the others, let go at the last."""
-    actions = ActionChains(browser, duration=20)
-    mouse: Any = actions.w3c_actions.pointer_action
+    actions = ActionBuilder(browser, mouse=PointerInput(kind, kind), duration=20)
+    mouse: Any = actions.pointer_action
     mouse.move_to_location(*at(browser, *places[0])).pointer_down()
     for place in places[1:]:
         mouse.move_to_location(*at(browser, *place))
@@ -85,8 +87,8 @@ def pointer(browser: webdriver.Chrome, *places: tuple[float, float]) -> None:
     actions.perform()
 
 
-def drag(browser: webdriver.Chrome, start: tuple[float, float], end: tuple[float, float]) -> None:
-    pointer(browser, start, ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2), end)
+def drag(browser: webdriver.Chrome, start: tuple[float, float], end: tuple[float, float], kind: str = "mouse") -> None:
+    pointer(browser, start, ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2), end, kind=kind)
 
 
 def test_a_line_is_drawn_found_bad_mended_and_saved_with_every_comment(page: webdriver.Chrome, config: Path) -> None:
@@ -144,6 +146,28 @@ def test_a_zone_is_tapped_its_corner_moved_with_the_keyboard_and_undone(page: we
     zone = load(config, EdgeFile).edge.counting["door"].zones[1]
     assert zone.polygon[0] == pytest.approx((0.51, 0.3), abs=0.005)
     assert zone.polygon[2] == pytest.approx((0.85, 0.8), abs=0.005)
+
+
+@pytest.mark.parametrize("kind", ["touch", "pen"])
+def test_finger_and_pen_draw_as_the_mouse_does(page: webdriver.Chrome, kind: str) -> None:
+    click(page, "draw-line")
+    drag(page, (0.6, 0.3), (0.8, 0.7), kind=kind)
+    wait(page, "#said", "Not saved yet.")
+    values = [field.get_attribute("value") for field in page.find_elements(By.CSS_SELECTOR, ".shape.line input")]
+    assert values == ["entrance", "entrance-2"]
+    drag(page, (0.8, 0.7), (0.6, 0.3), kind=kind)
+    wait(page, ".shape.bad .finding.error", "shorter than a person")
+
+
+def test_a_line_can_be_drawn_without_pointing(page: webdriver.Chrome, config: Path) -> None:
+    page.find_element(By.ID, "draw-line").send_keys(Keys.ENTER)
+    wait(page, "#said", "Not saved yet.")
+    keys = [Keys.ARROW_UP] * 3 + [Keys.ARROW_RIGHT]
+    ActionChains(page).key_down(Keys.SHIFT).send_keys(*keys).key_up(Keys.SHIFT).perform()
+    click(page, "save")
+    wait(page, "#said", "Saved into my-store.yaml")
+    line = load(config, EdgeFile).edge.counting["door"].lines[1]
+    assert line.start == pytest.approx((0.37, 0.6 - 3 * 0.02 * 640 / 360), abs=0.002)
 
 
 def test_the_proposed_input_is_saved_only_when_it_is_accepted(page: webdriver.Chrome, config: Path) -> None:
