@@ -1,6 +1,7 @@
 """The ``yingke`` command: a table of sub-commands, each imported only when it is used, and one way to say errors."""
 
 import importlib
+import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from sync.errors import SyncError
 
 if TYPE_CHECKING:
     from edge.audit.session import Session
+    from edge.config import EdgeFile
 
 # name -> (module:object, one line of help). A dotted name belongs to the group before the dot.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -31,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rfid": ("edge.commands.rfid:rfid", "Decode recorded LLRP streams."),
     "tryons": ("edge.commands.rfid:tryons", "Find try-on sessions in tag reads."),
     "outbox": ("edge.commands.outbox:outbox", "Look into the box's outbox, or send it again."),
+    "calibrate": ("yingke:calibrate", "Draw a camera's lines and zones on its picture, in a page on this machine."),
     "config": ("yingke:config", "Check the configuration, or print its JSON Schema."),
 }
 
@@ -99,7 +102,29 @@ def check(path: Path) -> None:
 
     edge = load(path, EdgeFile)
     load(path, CentreFile)
+    _check_geometry(path, edge)
     click.echo(f"{path}: good: store {edge.store.id}, {len(edge.sensors.names())} sensors")
+
+
+def _check_geometry(path: Path, edge: "EdgeFile") -> None:
+    """Lines and zones that cannot count anybody are errors; what can only be judged with people in view is a hint."""
+    from models.geometry_check import DrawnLine, DrawnZone
+    from models.geometry_check import check as check_geometry
+    from sync.settings import ConfigError
+
+    errors = []
+    for camera, counting in edge.edge.counting.items():
+        lines = [DrawnLine(line.name, line.start, line.end, line.anchor) for line in counting.lines]
+        zones = [DrawnZone(zone.name, zone.polygon, zone.anchor) for zone in counting.zones]
+        for found in check_geometry(lines, zones):
+            name = (lines if found.kind == "line" else zones)[found.index].name
+            said = f"{path}: edge.counting.{camera}.{found.kind}s: {name}: {found.text('en')}"
+            if found.severity == "error":
+                errors.append(said)
+            else:
+                click.echo(f"hint: {said}", err=True)
+    if errors:
+        raise ConfigError("\n".join(errors), f"draw it again: yingke calibrate --config {path}")
 
 
 @config.command()
@@ -110,6 +135,41 @@ def schema() -> None:
     from sync.settings import merged_schema
 
     click.echo(merged_schema([EdgeFile, CentreFile]))
+
+
+@click.command()
+@click.option("--config", "path", type=click.Path(path_type=Path), default=Path("config.yaml"), show_default=True)
+@click.option("--camera", help="the only camera to draw on; all of the file when absent")
+@click.option("--port", type=click.IntRange(0, 65535), default=8081, show_default=True, help="of the page; 0: any free")
+@click.option(
+    "--watch", type=click.FloatRange(1, 600), default=30.0, show_default=True, help="seconds to look at people"
+)
+def calibrate(path: Path, camera: str | None, port: int, watch: float) -> None:
+    """Draw the lines and zones of a camera on its picture, in a page that only this machine can open.
+
+    The page says at once what is wrong with a line, proposes the detector's input from the people it sees, and saves
+    into the configuration file; comments stay, the former file is kept as NAME.bak. Pictures live in memory only.
+    Ctrl-C ends it. From another machine: ssh -L 8081:127.0.0.1:8081 BOX, then open the printed address there.
+    """
+    from dashboard.config import CentreFile
+    from dashboard.local.app import create_local_app, new_token, serve_local
+    from dashboard.local.calibration import Calibration, calibration_routes
+    from edge.config import EdgeFile
+    from sync.settings import load
+
+    def whole(file: Path) -> None:
+        load(file, EdgeFile)
+        load(file, CentreFile)
+
+    # A picture of the shop must not end in a crash dump.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    calibration = Calibration(path, camera, watch, whole)
+    token = new_token()
+    app = create_local_app("calibration.html", calibration_routes(calibration), token)
+    try:
+        serve_local(app, token, port, lambda address: click.echo(f"open     {address}\n\nCtrl-C stops it."))
+    finally:
+        calibration.close()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 
@@ -41,13 +42,21 @@ def new_token() -> str:
 def create_local_app(index: str, routes: APIRouter, token: str) -> FastAPI:
     """The application of one page: ``index`` is its HTML file in ``static/``, ``routes`` its API (below ``/api``).
 
-    A ``SensorError``, ``ModelError`` or ``SyncError`` of a route is answered with 409 and ``{"error", "fix"}``.
+    A ``SensorError``, ``ModelError`` or ``SyncError`` of a route is answered with 409 and ``{"error", "fix", "kind"}``;
+    ``kind`` is the name of its type.
     """
     app = FastAPI(title="Yingke", docs_url=None, redoc_url=None, openapi_url=None)
     page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     async def explained(_: Request, error: Exception) -> Response:
-        return JSONResponse({"error": str(error), "fix": getattr(error, "fix", "")}, 409)
+        kind = type(error).__name__
+        return JSONResponse({"error": str(error), "fix": getattr(error, "fix", ""), "kind": kind}, 409)
+
+    @page.exception_handler(RequestValidationError)
+    async def malformed(_: Request, error: RequestValidationError) -> Response:
+        # What was sent is not sent back: it may hold what JSON cannot say.
+        said = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        return JSONResponse({"error": said, "fix": "reload the page"}, 422)
 
     for kind in (SensorError, ModelError, SyncError):
         page.add_exception_handler(kind, explained)

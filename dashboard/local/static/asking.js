@@ -1,6 +1,6 @@
 // Talking to the command that serves this page. A refusal is an error with words for people and the next step.
 export class Refused extends Error {
-  constructor(message, fix, status) { super(message); this.fix = fix; this.status = status; }
+  constructor(message, fix, status, kind = "") { super(message); this.fix = fix; this.status = status; this.kind = kind; }
 }
 
 export async function ask(path, { method = "GET", body } = {}) {
@@ -17,5 +17,5 @@ export async function ask(path, { method = "GET", body } = {}) {
   }
   if (response.ok) return response.json();
   const answer = await response.json().catch(() => ({}));
-  throw new Refused(answer.error ?? `${response.status}`, answer.fix ?? "", response.status);
+  throw new Refused(answer.error ?? `${response.status}`, answer.fix ?? "", response.status, answer.kind);
 }

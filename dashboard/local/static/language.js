@@ -10,19 +10,19 @@ export class Language {
     button.addEventListener("click", () => {
       this.code = this.code === "en" ? "zh" : "en";
       localStorage.setItem("lang", this.code);
-      this.apply(button);
+      this.#apply(button);
+      this.#show();
     });
-    this.apply(button);
+    this.#apply(button);
   }
 
   get words() { return this.#words[this.code]; }
 
-  apply(button) {
+  #apply(button) {
     document.documentElement.lang = this.code === "zh" ? "zh-CN" : "en";
     document.title = this.words.title;
     button.textContent = this.words.other;
     for (const node of document.querySelectorAll("[data-word]")) node.textContent = this.words[node.dataset.word];
     for (const node of document.querySelectorAll("[data-label]")) node.setAttribute("aria-label", this.words[node.dataset.label]);
-    this.#show();
   }
 }

@@ -91,7 +91,7 @@ def test_every_answer_forbids_inline_code_frames_and_keeping(client: httpx.Clien
 def test_a_known_error_comes_with_its_fix(client: httpx.Client) -> None:
     answer = client.get("api/broken")
     assert answer.status_code == 409
-    assert answer.json() == {"error": "camera cannot be opened", "fix": "switch it on"}
+    assert answer.json() == {"error": "camera cannot be opened", "fix": "switch it on", "kind": "SourceError"}
 
 
 def test_tokens_are_long_and_never_the_same() -> None:
