@@ -78,7 +78,8 @@ def at(browser: webdriver.Chrome, x: float, y: float) -> tuple[int, int]:
 
 def pointer(browser: webdriver.Chrome, *places: tuple[float, float], kind: str = "mouse") -> None:
     """Press at the first place, move over the others, let go at the last."""
-    actions = ActionBuilder(browser, mouse=PointerInput(kind, kind), duration=20)
+    device: Any = PointerInput
+    actions = ActionBuilder(browser, mouse=device(kind, kind), duration=20)
     mouse: Any = actions.pointer_action
     mouse.move_to_location(*at(browser, *places[0])).pointer_down()
     for place in places[1:]:

@@ -43,8 +43,9 @@ def test_a_live_camera_is_watched_for_its_seconds_and_gives_new_pictures_afterwa
         before = watch.image
         watch.renew()
         assert watch.looked.number == looked.number + 1
-        assert watch.image is not None
-        assert watch.image is not before
+        after = watch.image
+        assert after is not None
+        assert after is not before
         watch.stop()
         assert watch.image is None
         assert watch.looked.seen.walks == ()
