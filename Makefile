@@ -40,11 +40,12 @@ $(VENV)/.test: requirements-test.lock pyproject.toml $(VENV)/.run
 	scripts/make-venv $(PYTHON) $(VENV) requirements-test.lock
 	touch $@
 
+# The recommended extras of a box are in the first; OpenVINO, which only some processors gain by, is for the tests.
 lock: ## resolve the dependencies anew; needs uv
-	uv pip compile pyproject.toml --all-extras --group build --universal --python-version 3.11 \
-	  --generate-hashes --no-annotate --no-header --upgrade -o requirements.lock
+	uv pip compile pyproject.toml --extra postgres --group build --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header -o requirements.lock
 	uv pip compile pyproject.toml --all-extras --group build --group test -c requirements.lock --universal --python-version 3.11 \
-	  --generate-hashes --no-annotate --no-header --upgrade -o requirements-test.lock
+	  --generate-hashes --no-annotate --no-header -o requirements-test.lock
 
 clean:
 	rm -rf $(VENV) .yingke build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
