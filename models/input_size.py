@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.detector import input_size
 from models.lines import Anchor, Point
 from models.observation import Doubles, Observation, anchors, distance
 
@@ -22,13 +21,11 @@ _WORTH = 0.7
 """Share of the present work that a smaller input may have at most to be proposed."""
 SMALLEST, LARGEST, STEP = 224, 1280, 32
 """Below 224 px nobody in vtest is as high as ``LEAST_PX``: what a smaller input finds was not measured."""
-_MOST_CELLS = 16_383
-"""``models.detector`` writes the number of output cells into two bytes of the model file: larger inputs do not load."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """``size`` for ``models.detector.size``.
+    """``size`` for the detector of a camera.
 
     ``height`` is the 10th percentile of people's heights near what was drawn, as a share of the picture; ``pixels``
     and ``pixels_now`` are that height in the network's input with the proposed and the present size. ``cost`` is the
@@ -60,20 +57,10 @@ def propose(seen: Observation, places: Sequence[tuple[Sequence[Point], Anchor]],
     # The input's long side is ``size``: the picture's height takes this share of it.
     share = height * min(1.0, 1 / seen.aspect)
     wanted = STEP * int(np.ceil(round(LEAST_PX / share / STEP, 6)))
-    largest = largest_size(seen.aspect)
-    size = min(largest, max(SMALLEST, wanted))
-    if size < now <= largest and (size / now) ** 2 > _WORTH:
+    size = min(LARGEST, max(SMALLEST, wanted))
+    if size < now and (size / now) ** 2 > _WORTH:
         size = now
-    return Proposal(size, height, share * size, share * now, (size / now) ** 2, wanted <= largest)
-
-
-def largest_size(aspect: float) -> int:
-    """The largest input that the detector loads for pictures of this shape (width divided by height)."""
-    for size in range(LARGEST, SMALLEST, -STEP):
-        wide, high = input_size(round(1000 * aspect), 1000, size)
-        if sum((wide // stride) * (high // stride) for stride in (8, 16, 32)) <= _MOST_CELLS:
-            return size
-    return SMALLEST
+    return Proposal(size, height, share * size, share * now, (size / now) ** 2, wanted <= LARGEST)
 
 
 def _near(boxes: Doubles, places: Iterable[tuple[Sequence[Point], Anchor]], aspect: float) -> npt.NDArray[np.bool_]:

@@ -125,8 +125,7 @@ class Calibration:
             "file": self.path.name,
             "lines": self._shown(LineIn, file, *section, "lines"),
             "zones": self._shown(ZoneIn, file, *section, "zones"),
-            "size": self._size(file),
-            "shared": len(load(self.path, CalibrationFile).sensors.cameras) > 1,
+            "size": self._size(file, camera),
         }
 
     def _shown(self, kind: type[LineIn | ZoneIn], file: SettingsFile, *keys: str) -> list[dict[str, Any]]:
@@ -139,16 +138,20 @@ class Calibration:
                 f"{self.path}: {'.'.join(keys)} cannot be read", "yingke config check names the line and the fix"
             ) from error
 
-    def _size(self, file: SettingsFile) -> int:
-        size = file.value("models", "detector", "size")
-        return size if isinstance(size, int) else ModelsConfig().detector.size
+    def _size(self, file: SettingsFile, camera: str) -> int:
+        """The camera's own, or the box's."""
+        for keys in (("edge", "counting", camera, "detector"), ("models", "detector")):
+            size = file.value(*keys, "size")
+            if isinstance(size, int):
+                return size
+        return ModelsConfig().detector.size
 
     def judged(self, drawing: Drawing) -> dict[str, Any]:
         """What is wrong with the drawing, the better anchor of each line, and the detector's input."""
         seen = self.watch(drawing.camera).looked.seen
         lines, zones = _drawn(drawing)
         anchors = [suggested_anchor(line, seen) for line in lines]
-        now = self._size(SettingsFile(self.path))
+        now = self._size(SettingsFile(self.path), drawing.camera)
         places: list[tuple[Sequence[Point], Anchor]] = [((line.start, line.end), line.anchor) for line in lines]
         places += [(zone.corners, zone.anchor) for zone in zones if zone.corners]
         return {
@@ -170,7 +173,7 @@ class Calibration:
         changes: list[tuple[tuple[str, ...], Any]] = [((*section, "lines"), lines or None)]
         changes.append(((*section, "zones"), zones or None))
         if saving.size is not None:
-            changes.append((("models", "detector", "size"), saving.size))
+            changes.append(((*section, "detector", "size"), saving.size))
         rewrite(self.path, saving.revision, changes, self._whole)
         return self.drawn(saving.camera)
 

@@ -7,7 +7,6 @@ from typing import Literal
 from models.config import ModelsConfig
 from models.detector import Detector
 from models.errors import ModelError
-from models.input_size import largest_size
 from models.observation import Observation, Observer
 from models.tracker import Tracker
 from sensors.camera import CameraSource, open_camera
@@ -141,7 +140,7 @@ class CameraWatch:
             if detector is None:
                 height, width = frame.image.shape[:2]
                 observer = Observer(width / height)
-                side = min(largest_size(width / height), max(LONG_SIDE, self._models.detector.size))
+                side = max(LONG_SIDE, self._models.detector.size)
                 detector = Detector(long_side=side, directory=self._models.directory)
             now = frame.media_time
             observer.see(tracker.update(detector.detect(frame.image), now), now)

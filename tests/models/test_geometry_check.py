@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from models.detector import Detector
 from models.geometry_check import DrawnLine, DrawnZone, Finding, _words, check, suggested_anchor
-from models.input_size import LEAST_PX, SMALLEST, largest_size, propose
+from models.input_size import LARGEST, LEAST_PX, SMALLEST, propose
 from models.lines import Anchor, Line, LineCounter, Point
 from models.observation import Observation, Observer, Walk
 from models.tracker import Person, Update
@@ -271,7 +271,7 @@ def test_the_proposed_size_is_the_smallest_multiple_that_is_enough(height: float
     boxes = np.tile([0.4, 0.0, 0.5, height], (30, 1))
     proposal = propose(Observation(aspect, (Walk(np.arange(30.0), boxes),)), [], 416)
     assert proposal is not None
-    assert SMALLEST <= proposal.size <= largest_size(aspect) <= 1280
+    assert SMALLEST <= proposal.size <= LARGEST
     if proposal.enough and proposal.size > SMALLEST:
         assert proposal.pixels >= LEAST_PX - 1e-6
         assert proposal.size == 416 or proposal.pixels * (proposal.size - 32) / proposal.size < LEAST_PX
@@ -282,4 +282,4 @@ def test_the_proposed_size_is_the_smallest_multiple_that_is_enough(height: float
 @pytest.mark.parametrize("aspect", [16 / 9, 4 / 3, 1.0, 9 / 16])
 def test_the_largest_proposed_size_is_one_that_the_detector_loads(aspect: float) -> None:
     picture = np.zeros((240, round(240 * aspect), 3), np.uint8)
-    assert len(Detector(long_side=largest_size(aspect)).detect(picture)) == 0
+    assert len(Detector(long_side=LARGEST).detect(picture)) == 0

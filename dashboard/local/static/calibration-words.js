@@ -24,7 +24,7 @@ export const WORDS = {
       ? `With ${p.now} px the smallest people here are ${p.pixels_now} px high for the detector; below ${p.least} px many are missed. With ${p.size} px they are ${p.pixels} px. Cost: ${p.cost} times the work per picture.`
       : `With ${p.now} px the smallest people here are ${p.pixels_now} px high for the detector; ${p.least} px are enough. ${p.size} px leave them ${p.pixels} px, at ${p.cost} times the work per picture.`,
     inputFar: "Even then they are small: move the camera nearer, or zoom in.",
-    accept: (size, shared) => `Save ${size} px${shared ? " (for all cameras of this box)" : ""}`,
+    accept: (size) => `Save ${size} px for this camera`,
     save: "Save", reload: "Reload from the file", saved: (file) => `Saved into ${file}; the former version is ${file}.bak. The box uses it from its next start.`,
     saving: "Saving …", unsaved: "Not saved yet.", same: "As in the file.", errors: (count) => count === 1 ? "One error must be corrected before saving." : `${count} errors must be corrected before saving.`,
     gone: "The command that serves this page has ended: start yingke calibrate again and open its new address.",
@@ -54,7 +54,7 @@ export const WORDS = {
       ? `${p.now} 像素时，这里最小的人在检测器中只有 ${p.pixels_now} 像素高；低于 ${p.least} 像素会漏掉许多人。${p.size} 像素时为 ${p.pixels} 像素。代价：每幅画面计算量 ${p.cost} 倍。`
       : `${p.now} 像素时，这里最小的人高 ${p.pixels_now} 像素；${p.least} 像素已足够。${p.size} 像素时为 ${p.pixels} 像素，计算量为 ${p.cost} 倍。`,
     inputFar: "即使如此人仍太小：请移近摄像头或拉近镜头。",
-    accept: (size, shared) => `保存 ${size} 像素${shared ? "（用于本盒所有摄像头）" : ""}`,
+    accept: (size) => `为此摄像头保存 ${size} 像素`,
     save: "保存", reload: "从文件重新载入", saved: (file) => `已保存到 ${file}；旧版本为 ${file}.bak。盒子下次启动时生效。`,
     saving: "正在保存……", unsaved: "尚未保存。", same: "与文件一致。", errors: (count) => `保存前须改正 ${count} 处错误。`,
     gone: "提供此页面的命令已结束：请重新运行 yingke calibrate 并打开新地址。",

@@ -145,7 +145,7 @@ function showInput() {
   const size = judged.size, far = size && !size.enough ? ` ${words().inputFar}` : "";
   byId("input-text").textContent = !size ? words().inputNone : (proposed() ? words().inputChange(size) : words().inputGood(size)) + far;
   byId("accept").hidden = !proposed();
-  if (proposed()) byId("accept-text").textContent = words().accept(size.size, file?.shared);
+  if (proposed()) byId("accept-text").textContent = words().accept(size.size);
 }
 
 function showSaving() {

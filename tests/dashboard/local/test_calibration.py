@@ -136,7 +136,6 @@ def test_saving_changes_what_was_drawn_and_keeps_all_else(client: httpx.Client, 
     changed = [line.strip() for line in after.splitlines() if line not in before.splitlines()]
     assert changed == [
         "- {name: entrance, start: [0.5, 0.2], end: [0.5, 0.9], entering: negative}",
-        "models:",
         "detector:",
         "size: 352",
     ]

@@ -176,7 +176,7 @@ def test_the_proposed_input_is_saved_only_when_it_is_accepted(page: webdriver.Ch
     click(page, "accept-box")
     click(page, "save")
     wait(page, "#said", "Saved into my-store.yaml")
-    assert load(config, EdgeFile).models.detector.size < 416
+    assert load(config, EdgeFile).models_of("door").detector.size < 416
     wait(page, "#input-text", "fits")
 
 
