@@ -11,20 +11,20 @@ from bench.soak_faults import LONG, plan
 from bench.soak_judge import Camera, Seen, crossings, filmed, minutes
 from bench.soak_time import SteppedStop, SteppedTime
 
-MINUTES = 8
+MINUTES = 12
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[soak.Run, soak.Run]:
-    """Eight minutes of two drawn cameras and one that reads files, with faults; and without those of the first."""
+    """Twelve minutes of two drawn cameras and one that reads files, with faults; and without those of the first."""
     with_faults, spared = (tmp_path_factory.mktemp(name) for name in ("all", "spared"))
     return (
-        soak.simulate(with_faults, 3, 60.0 * MINUTES, 3, size=160, brisk=True),
-        soak.simulate(spared, 3, 60.0 * MINUTES, 3, size=160, brisk=True, healthy=0),
+        soak.simulate(with_faults, 4, 60.0 * MINUTES, 3, size=160, brisk=True),
+        soak.simulate(spared, 4, 60.0 * MINUTES, 3, size=160, brisk=True, healthy=0),
     )
 
 
-def test_eight_minutes_with_faults_leave_no_thread_and_no_descriptor_behind(runs: tuple[soak.Run, soak.Run]) -> None:
+def test_twelve_minutes_with_faults_leave_no_thread_and_no_descriptor_behind(runs: tuple[soak.Run, soak.Run]) -> None:
     run, _ = runs
     assert len(run.samples) == MINUTES
     grown = soak.growth(run.samples, run.seconds)
@@ -33,7 +33,7 @@ def test_eight_minutes_with_faults_leave_no_thread_and_no_descriptor_behind(runs
     assert threading.active_count() < run.samples[-1].threads
 
 
-def test_eight_minutes_with_faults_count_and_claim_what_was_seen_and_tell_each_fault(
+def test_twelve_minutes_with_faults_count_and_claim_what_was_seen_and_tell_each_fault(
     runs: tuple[soak.Run, soak.Run],
 ) -> None:
     run, _ = runs
