@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := edge sensors models sync dashboard tests bench tools yingke.py
 
-.PHONY: demo test check lint types unit setup setup-test system lock schema figures clean
+.PHONY: demo test check soak lint types unit setup setup-test system lock schema figures clean
 
 demo: setup ## a store day on your machine; Ctrl-C stops it
 	$(BIN)/yingke demo
@@ -23,6 +23,9 @@ types:
 unit:
 	$(BIN)/python -m pytest
 
+soak: setup-test ## eight hours of a box with four cameras and their faults, in some minutes
+	$(BIN)/python -m bench.soak --hours 8 --cameras 4
+
 system: ## brokers, database and browser for the tests, from the system's packages
 	scripts/install-system-packages
 
@@ -37,11 +40,12 @@ $(VENV)/.test: requirements-test.lock pyproject.toml $(VENV)/.run
 	scripts/make-venv $(PYTHON) $(VENV) requirements-test.lock
 	touch $@
 
+# The recommended extras of a box are in the first; OpenVINO, which only some processors gain by, is for the tests.
 lock: ## resolve the dependencies anew; needs uv
-	uv pip compile pyproject.toml --all-extras --group build --universal --python-version 3.11 \
-	  --generate-hashes --no-annotate --no-header --upgrade -o requirements.lock
+	uv pip compile pyproject.toml --extra postgres --group build --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header -o requirements.lock
 	uv pip compile pyproject.toml --all-extras --group build --group test -c requirements.lock --universal --python-version 3.11 \
-	  --generate-hashes --no-annotate --no-header --upgrade -o requirements-test.lock
+	  --generate-hashes --no-annotate --no-header -o requirements-test.lock
 
 clean:
 	rm -rf $(VENV) .yingke build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

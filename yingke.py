@@ -1,9 +1,11 @@
 """The ``yingke`` command: a table of sub-commands, each imported only when it is used, and one way to say errors."""
 
 import importlib
+import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,20 +13,53 @@ from models.errors import ModelError
 from sensors.errors import SensorError
 from sync.errors import SyncError
 
+if TYPE_CHECKING:
+    from edge.audit.session import Session
+    from edge.config import EdgeFile
+
 # name -> (module:object, one line of help). A dotted name belongs to the group before the dot.
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("edge.commands.demo:demo", "A store day on this machine: broker, centre, edge and a page to open."),
     "edge": ("edge.commands.edge:edge", "Run the box of one store: sensors to events to the centre."),
     "centre": ("dashboard.commands:centre", "Run the central half: ingest, database and the pages."),
     "count": ("edge.commands.count:count", "Count the people who cross lines in a video."),
+    "cameras": (
+        "edge.commands.cameras:cameras",
+        "Find the cameras in the network, and the addresses of their streams.",
+    ),
+    "audit": ("edge.commands.audit:audit", "How well the box counts, against a person who counts along."),
+    "staff": ("edge.commands.staff:staff", "Learn what staff wear, to count them apart."),
     "wifi": ("edge.commands.wifi:wifi", "Estimate devices from Wi-Fi captures."),
     "rfid": ("edge.commands.rfid:rfid", "Decode recorded LLRP streams."),
     "tryons": ("edge.commands.rfid:tryons", "Find try-on sessions in tag reads."),
     "outbox": ("edge.commands.outbox:outbox", "Look into the box's outbox, or send it again."),
+    "calibrate": ("yingke:calibrate", "Draw a camera's lines and zones on its picture, in a page on this machine."),
     "config": ("yingke:config", "Check the configuration, or print its JSON Schema."),
 }
 
 KNOWN_ERRORS = (SensorError, ModelError, SyncError)
+
+
+class Pages:
+    """The pages of the box, for commands of the edge: the two folders do not import each other, so this joins them."""
+
+    def audit(self, session: "Session", port: int, *, browse: bool) -> None:
+        """Serve the audit's page on 127.0.0.1 until Ctrl-C; the address goes to standard error."""
+        import resource
+
+        from dashboard.local.app import create_local_app, new_token, serve_local
+        from dashboard.local.audit import PAGE, audit_routes
+
+        # A picture of the shop must not end in a crash dump.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        token = new_token()
+
+        def tell(address: str) -> None:
+            click.echo(f"open {address} and count along; Ctrl-C ends it", err=True)
+            if browse:
+                click.launch(address)
+
+        serve_local(create_local_app(PAGE, audit_routes(session), token), token, port, tell)
 
 
 class LazyGroup(click.Group):
@@ -67,7 +102,29 @@ def check(path: Path) -> None:
 
     edge = load(path, EdgeFile)
     load(path, CentreFile)
+    _check_geometry(path, edge)
     click.echo(f"{path}: good: store {edge.store.id}, {len(edge.sensors.names())} sensors")
+
+
+def _check_geometry(path: Path, edge: "EdgeFile") -> None:
+    """Lines and zones that cannot count anybody are errors; what can only be judged with people in view is a hint."""
+    from models.geometry_check import DrawnLine, DrawnZone
+    from models.geometry_check import check as check_geometry
+    from sync.settings import ConfigError
+
+    errors = []
+    for camera, counting in edge.edge.counting.items():
+        lines = [DrawnLine(line.name, line.start, line.end, line.anchor) for line in counting.lines]
+        zones = [DrawnZone(zone.name, zone.polygon, zone.anchor) for zone in counting.zones]
+        for found in check_geometry(lines, zones):
+            name = (lines if found.kind == "line" else zones)[found.index].name
+            said = f"{path}: edge.counting.{camera}.{found.kind}s: {name}: {found.text('en')}"
+            if found.severity == "error":
+                errors.append(said)
+            else:
+                click.echo(f"hint: {said}", err=True)
+    if errors:
+        raise ConfigError("\n".join(errors), f"draw it again: yingke calibrate --config {path}")
 
 
 @config.command()
@@ -80,10 +137,45 @@ def schema() -> None:
     click.echo(merged_schema([EdgeFile, CentreFile]))
 
 
+@click.command()
+@click.option("--config", "path", type=click.Path(path_type=Path), default=Path("config.yaml"), show_default=True)
+@click.option("--camera", help="the only camera to draw on; all of the file when absent")
+@click.option("--port", type=click.IntRange(0, 65535), default=8081, show_default=True, help="of the page; 0: any free")
+@click.option(
+    "--watch", type=click.FloatRange(1, 600), default=30.0, show_default=True, help="seconds to look at people"
+)
+def calibrate(path: Path, camera: str | None, port: int, watch: float) -> None:
+    """Draw the lines and zones of a camera on its picture, in a page that only this machine can open.
+
+    The page says at once what is wrong with a line, proposes the detector's input from the people it sees, and saves
+    into the configuration file; comments stay, the former file is kept as NAME.bak. Pictures live in memory only.
+    Ctrl-C ends it. From another machine: ssh -L 8081:127.0.0.1:8081 BOX, then open the printed address there.
+    """
+    from dashboard.config import CentreFile
+    from dashboard.local.app import create_local_app, new_token, serve_local
+    from dashboard.local.calibration import Calibration, calibration_routes
+    from edge.config import EdgeFile
+    from sync.settings import load
+
+    def whole(file: Path) -> None:
+        load(file, EdgeFile)
+        load(file, CentreFile)
+
+    # A picture of the shop must not end in a crash dump.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    calibration = Calibration(path, camera, watch, whole)
+    token = new_token()
+    app = create_local_app("calibration.html", calibration_routes(calibration), token)
+    try:
+        serve_local(app, token, port, lambda address: click.echo(f"open     {address}\n\nCtrl-C stops it."))
+    finally:
+        calibration.close()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 it cannot go on, 2 wrong usage, 130 interrupted."""
     try:
-        result = cli.main(args=arguments, prog_name="yingke", standalone_mode=False)
+        result = cli.main(args=arguments, prog_name="yingke", standalone_mode=False, obj=Pages())
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -10,6 +10,7 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
+from dashboard.audits import audit_view
 from dashboard.changes import Changes
 from dashboard.day import Minute, bounds, day_view, local_date
 from dashboard.documents import event_document, state_document, window_document
@@ -47,6 +48,8 @@ class Reader(Protocol):
 
     def sensor_states(self, store: str) -> Sequence[dict[str, Any]]: ...
 
+    def audits(self, store: str) -> Sequence[dict[str, Any]]: ...
+
     def tryon_count(self, store: str, start: float, end: float) -> int: ...
 
     def latest_devices(self, store: str, start: float, end: float) -> dict[str, Any] | None: ...
@@ -55,7 +58,12 @@ class Reader(Protocol):
 
 
 def create_app(
-    reader: Reader, stores: Sequence[StoreConfig], now: Now, notes: Mapping[Any, str], simulated: bool
+    reader: Reader,
+    stores: Sequence[StoreConfig],
+    now: Now,
+    notes: Mapping[Any, str],
+    simulated: bool,
+    audit_max_age_days: float = 90.0,
 ) -> FastAPI:
     """The application over one reader; ``stores`` are the stores it may show, the first is the default."""
     app = FastAPI(title="Yingke", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
@@ -98,12 +106,21 @@ def create_app(
         start, end = bounds(place, wanted)
         # Somebody who walks into a zone has crossed a line before: zones count neither visits nor the lines' coverage.
         expected = reader.places(store, start - EXPECTED_S, end, "line")
+        states = reader.sensor_states(store)
         view = day_view(reader.footfall_minutes(store, start, end, "line"), expected, place, wanted, moment)
         return view | {
             "tryons": reader.tryon_count(store, start, end),
             "devices": window_document(reader.latest_devices(store, start, min(end, moment + 1))),
-            "sensors": [state_document(row) for row in reader.sensor_states(store)],
+            "sensors": [state_document(row) for row in states],
+            "audits": audit_view(store, reader.audits(store), states, moment, audit_max_age_days),
         }
+
+    @app.get("/api/v1/stores/{store}/audits")
+    def audits(store: str) -> dict[str, Any]:
+        """The last audit of each line, and whether it still holds: good, old, changed, never or forged."""
+        name = chosen(store).id
+        rows, states = reader.audits(name), reader.sensor_states(name)
+        return {"audits": audit_view(name, rows, states, now(), audit_max_age_days)}
 
     @app.get("/api/v1/stores/{store}/events")
     def events(

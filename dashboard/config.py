@@ -15,6 +15,8 @@ class DashboardConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    audit_max_age_days: Annotated[float, Field(gt=0, le=3650)] = 90.0
+    """An audit of a line's counting that is older is marked on the pages."""
     notes: dict[Literal["en", "zh"], str] = {}
     """What every page says on top, by language, e.g. which sensors are simulated."""
 

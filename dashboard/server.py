@@ -6,6 +6,7 @@ import socket
 import uvicorn
 from fastapi import FastAPI
 
+from dashboard.changes import Changes
 from dashboard.config import DashboardConfig
 from sync.errors import SyncError
 
@@ -14,32 +15,34 @@ PATIENCE_S = 2
 
 
 class PageServer(uvicorn.Server):
-    """Serves an application of ``dashboard.app.create_app``."""
+    """Serves an application; ``state.changes``, where it has them, are the open streams that end at shutdown."""
 
     def __init__(self, app: FastAPI) -> None:
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=PATIENCE_S)
         super().__init__(config)
-        self._changes = app.state.changes
+        self._changes: Changes | None = getattr(app.state, "changes", None)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._changes.close()
+        if self._changes is not None:
+            self._changes.close()
         await super().shutdown(sockets)
 
 
 def bind(config: DashboardConfig) -> socket.socket:
-    """The listening socket, or one clear line when the port is taken."""
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    """The listening socket of the pages; see ``listen``."""
+    return listen(config.host, config.port, "dashboard.port")
+
+
+def listen(host: str, port: int, setting: str) -> socket.socket:
+    """A listening socket; ``setting`` is where its port is set. Raises ``SyncError``, one clear line with the fix."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((config.host, config.port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
         taken = error.errno == errno.EADDRINUSE
-        fix = (
-            "another program has this port: set dashboard.port to a free one"
-            if taken
-            else "set dashboard.port to another"
-        )
-        raise SyncError(f"cannot serve on {config.host}:{config.port}: {error.strerror}", fix) from error
+        fix = f"another program has this port: set {setting} to a free one" if taken else f"set {setting} to another"
+        raise SyncError(f"cannot serve on {host}:{port}: {error.strerror}", fix) from error
     return listener

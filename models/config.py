@@ -1,7 +1,7 @@
 """Configuration of the models: where their files are, and how people are found and followed."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -9,11 +9,31 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0)]
 
 
+class TilesConfig(BaseModel):
+    """The picture is looked at in so many tiles too, each with an input of its own: for people who are small in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    columns: Annotated[int, Field(ge=1, le=6)] = 2
+    rows: Annotated[int, Field(ge=1, le=6)] = 1
+    overlap: Annotated[float, Field(ge=0, le=0.5)] = 0.2
+    """Of neighbours, as a share of a tile's side: more than the largest person who is found in tiles only."""
+
+    @model_validator(mode="after")
+    def _several(self) -> "TilesConfig":
+        if self.columns * self.rows == 1:
+            raise ValueError("one tile is the whole picture: give more columns or rows, or leave tiles out")
+        return self
+
+
 class DetectorConfig(BaseModel):
-    """``size`` is the long side of the network's input in pixels; the cost grows with its square."""
+    """``size`` is the long side of the network's input in pixels; the cost grows with its square.
+
+    ``tiles`` cost as many inputs of that size again; without them the whole picture is one input.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     size: Annotated[int, Field(ge=128, le=1280)] = 416
+    tiles: TilesConfig | None = None
 
 
 class GateConfig(BaseModel):
@@ -31,6 +51,10 @@ class GateConfig(BaseModel):
     """No smaller change is motion."""
     most: Annotated[float, Field(gt=0, le=255)] = 5.0
     """A larger one always is."""
+    parts: Share = 0.0
+    """Where less of the picture than this has to be looked at, only that is, not the whole; 0 is never.
+
+    Not with tiles. 0.5 was tried (docs/figures.md): larger shares lose people who cover each other."""
 
     @model_validator(mode="after")
     def _ordered(self) -> "GateConfig":
@@ -46,6 +70,10 @@ class ModelsConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     directory: Path | None = None
+    runtime: Literal["auto", "onnxruntime", "openvino"] = "auto"
+    """``auto``: the faster one on this CPU, measured at start, where the extra ``openvino`` is installed."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """``bfloat16`` needs OpenVINO: a fifth faster on CPUs that have it; 1 box in 700 is another."""
     detector: DetectorConfig = DetectorConfig()
     gate: GateConfig = GateConfig()
 

@@ -1,5 +1,7 @@
 """Detection only where something moved: between two detections a small grey copy of each picture is compared."""
 
+import math
+from collections.abc import Sequence
 from typing import Protocol
 
 import cv2
@@ -7,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from models.config import GateConfig, ModelsConfig
-from models.detector import Detections, Floats, open_detector
+from models.detector import Detections, Detector, Floats, Part, open_detector
+from models.parts import Blocks, covered, merged, parts
+from models.tiles import TiledDetector
 
 Image = npt.NDArray[np.uint8]
 
@@ -31,6 +35,14 @@ class ImageDetector(Protocol):
     def detect(self, image: Image, /) -> Detections: ...
 
 
+class PartDetector(Protocol):
+    """What looks at parts of a picture: ``models.detector.Detector``."""
+
+    def cells(self, width: int, height: int, /) -> tuple[float, float]: ...
+
+    def detect_in(self, image: Image, parts: Sequence[Part], /) -> Sequence[Detections]: ...
+
+
 class MotionGate:
     """Says whether a picture differs from the one that it was last told to remember.
 
@@ -47,12 +59,21 @@ class MotionGate:
 
     def moved(self, image: Image) -> bool:
         """``image``: ``(height, width, 3)`` uint8 BGR. True for the first picture and for another shape."""
-        self._look(image)
-        return self._reference is None or self._differs(self._reference, self._blocks)
+        return bool(self.changed(image).any())
 
-    def remember(self) -> None:
-        """The picture that ``moved`` saw last is the one to compare with from now on."""
-        self._reference, self._blocks = self._blocks, np.empty_like(self._blocks)
+    def changed(self, image: Image) -> Blocks:
+        """The same block by block: ``(rows, columns)`` over the picture."""
+        self._look(image)
+        if self._reference is None:
+            return np.ones(self._blocks.shape, bool)
+        return self._differs(self._reference, self._blocks)
+
+    def remember(self, where: Blocks | None = None) -> None:
+        """The picture that was seen last is the one to compare with from now on; only ``where`` that is true."""
+        if where is None or self._reference is None:
+            self._reference, self._blocks = self._blocks, np.empty_like(self._blocks)
+        else:
+            self._reference[where] = self._blocks[where]
 
     def _look(self, image: Image) -> None:
         height, width = image.shape[:2]
@@ -70,15 +91,15 @@ class MotionGate:
         high, wide = self._blocks.shape
         cv2.resize(self._grey.astype(np.float32), (wide, high), dst=self._blocks, interpolation=cv2.INTER_AREA)
 
-    def _differs(self, before: Floats, now: Floats) -> bool:
+    def _differs(self, before: Floats, now: Floats) -> Blocks:
         gain = _median((now + _DARK) / (before + _DARK), axis=1)
         if not 1 / _GAIN <= float(_median(gain)[0]) <= _GAIN:
-            return True
+            return np.ones(now.shape, bool)
         change = now + _DARK - gain * (before + _DARK)
         np.abs(change, out=change)
         noise = _NORMAL_MAD * float(_median(change)[0])
         low, high = self._config.least, self._config.most
-        return bool(change.max() > min(high, max(low, self._config.sigmas * noise)))
+        return change > min(high, max(low, self._config.sigmas * noise))
 
 
 def _median(values: Floats, axis: int | None = None) -> Floats:
@@ -94,27 +115,37 @@ class GatedDetector:
     It looks when something moved since it looked last, and without motion too: after ``again`` seconds, then after
     twice as long, and so on up to ``every``. One look that misses somebody is thereby soon corrected, and who is too
     faint for the gate is found anyway. One gate serves one camera.
+
+    Given ``parts`` (the same detector, for parts of a picture), it looks only at the parts where something moved, if
+    these are less of the picture than ``config.parts``, and at the whole picture at least every ``every`` seconds.
     """
 
-    def __init__(self, detector: ImageDetector, config: GateConfig | None = None) -> None:
+    def __init__(
+        self, detector: ImageDetector, config: GateConfig | None = None, parts: PartDetector | None = None
+    ) -> None:
         self._detector = detector
+        self._parts = parts
         self._config = config or GateConfig()
         self._gate = MotionGate(self._config)
         self._last = Detections.none()
         self._looked = 0.0
+        self._whole = -np.inf
         self._wait = 0.0
         self._time = -_USUAL_PERIOD
         self.pictures = 0
         """Pictures seen."""
         self.looks = 0
         """Pictures that the detector had to look at."""
+        self.seen = 0.0
+        """The same, a part of a picture as that share of it: what detection cost in whole pictures."""
 
     def detect(self, image: Image, time: float | None = None, /) -> Detections:
         """``image``: ``(height, width, 3)`` uint8 BGR; ``time`` of the media in s, else 10 a second are assumed."""
         before, self._time = self._time, self._time + _USUAL_PERIOD if time is None else time
         self.pictures += 1
-        moved = self._gate.moved(image)
-        if moved or self._time < before:
+        changed = self._gate.changed(image)
+        back = self._time < before
+        if back or changed.any():
             self._wait = self._config.again
         # A hair less: times are sums of tenths.
         elif self._time - self._looked < self._wait - 1e-3:
@@ -123,12 +154,44 @@ class GatedDetector:
             self._wait = min(2 * self._wait, self._config.every)
         self.looks += 1
         self._looked = self._time
-        self._last = self._detector.detect(image)
-        self._gate.remember()
+        due = back or not changed.any() or self._time - self._whole >= self._config.every - 1e-3
+        if due or not self._partly(image, changed):
+            self.seen += 1
+            self._whole = self._time
+            self._last = self._detector.detect(image)
+            self._gate.remember()
         return self._last
+
+    def _partly(self, image: Image, changed: Blocks) -> bool:
+        """Look only where something moved, unless that is too much of the picture."""
+        if self._parts is None or not self._config.parts:
+            return False
+        cells = self._parts.cells(image.shape[1], image.shape[0])
+        where = parts(changed, self._last.boxes, cells)
+        share = sum(part.area for part in where) / (math.ceil(cells[0]) * math.ceil(cells[1]))
+        if share > self._config.parts:
+            return False
+        self.seen += share
+        found = self._parts.detect_in(image, where)
+        self._last = merged(self._last, where, found, cells)
+        self._gate.remember(covered(where, cells, changed.shape))
+        return True
+
+
+def open_people(config: ModelsConfig | None = None) -> GatedDetector | TiledDetector | Detector:
+    """What finds people in the pictures of one camera, as configured. Raises ``ModelError``."""
+    config = config or ModelsConfig()
+    return open_gated(config) if config.gate.enabled else _open(config)
 
 
 def open_gated(config: ModelsConfig | None = None) -> GatedDetector:
     """A detector of its own for one camera, behind a gate. Raises ``ModelError``."""
     config = config or ModelsConfig()
-    return GatedDetector(open_detector(config), config.gate)
+    detector = _open(config)
+    return GatedDetector(detector, config.gate, detector if isinstance(detector, Detector) else None)
+
+
+def _open(config: ModelsConfig) -> Detector | TiledDetector:
+    if config.detector.tiles is None:
+        return open_detector(config)
+    return TiledDetector(open_detector(config), open_detector(config), config.detector.tiles)

@@ -26,6 +26,11 @@ Epc = Annotated[str, Field(pattern=_EPC)]
 """64 to 496 bits in whole words: a 48-bit MAC address does not fit."""
 is_epc = re.compile(_EPC).match
 """Whether a text may stand where the contract says ``Epc``."""
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256 in hex."""
+ShortDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+"""The first 64 bits of one: tells settings apart."""
+Version = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+){1,3}([a-z0-9.+-]{0,16})$", max_length=32)]
 Gtin = Annotated[str, Field(pattern=r"^[0-9]{14}$")]
 Member = Annotated[str, Field(pattern=r"^M-[0-9A-Z]{4,26}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -92,7 +97,11 @@ class Zone(Data):
 
 
 class FootfallMinute(Data):
-    """Totals of one line or zone in one minute. A higher ``revision`` of the same minute replaces a lower one."""
+    """Totals of one line or zone in one minute. A higher ``revision`` of the same minute replaces a lower one.
+
+    ``entered`` and ``left`` are visits. Staff and what an entry rule excludes are counted apart, never among them; each
+    is absent where the box does not look for it. ``groups`` are the buying units among those who entered.
+    """
 
     TYPE: ClassVar[str] = "yingke.footfall.minute.v1"
     minute: Time
@@ -103,6 +112,12 @@ class FootfallMinute(Data):
     revision: Count
     occupancy: Annotated[float, Field(ge=0, description="mean number of people inside while observed")] | None = None
     kind: Annotated[Literal["line", "zone"] | None, Field(description="of the place; absent: a line")] = None
+    staff_entered: Count | None = None
+    staff_left: Count | None = None
+    excluded: Annotated[
+        Count | None, Field(description="crossings, both ways, that are no visit: re-entry, U-turn, minimum stay")
+    ] = None
+    groups: Annotated[Count | None, Field(description="people who came in together count once")] = None
 
 
 class Arrival(Data):
@@ -174,10 +189,75 @@ class Health(Data):
     dropped: Count = 0
     disk_free_mb: Count | None = None
     clock_skew: float | None = None
+    counting: Annotated[
+        dict[Name, ShortDigest] | None, Field(description="camera: digest of each line and the rules it counts by now")
+    ] = None
+
+
+class Proportion(BaseModel):
+    """A share with its 95 % interval."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    value: Share
+    low: Share
+    high: Share
+
+
+class AuditFigures(BaseModel):
+    """``people`` really crossed, ``counted`` were counted, ``right`` of these one to one.
+
+    ``accuracy`` is 1 − abs(counted − people) / people, of both directions with their errors added up; ``precision``
+    is right ÷ counted, ``recall`` right ÷ people.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    people: Count
+    counted: Count
+    right: Count
+    accuracy: Proportion | None = None
+    precision: Proportion | None = None
+    recall: Proportion | None = None
+
+
+class Audit(Data):
+    """A person counted along on the operator's own recording, and this is how well one line of the box counts.
+
+    ``number``, ``previous``, ``key`` and ``signature`` chain and seal it: see ``sync.audits``.
+    """
+
+    TYPE: ClassVar[str] = "yingke.audit.v1"
+    line: Name
+    stage: Annotated[
+        Literal["blind", "reviewed"],
+        Field(description="blind: before the person saw the counts; reviewed: after they looked at each disagreement"),
+    ]
+    of: Annotated[UUID | None, Field(description="reviewed: the event of the same audit's blind stage")] = None
+    by: Annotated[Name, Field(description="role or short name of who counted")]
+    how: Literal["taps", "file"]
+    video: Annotated[Digest, Field(description="SHA-256 of the recording, which itself is not kept")]
+    video_seconds: Seconds
+    watched_seconds: Seconds
+    counting: Annotated[ShortDigest, Field(description="of the line and the rules it counts by: see health")]
+    software: Version
+    detector: Annotated[Code, Field(description="the model that finds people, by its name in the registry")]
+    tolerance: Seconds
+    delay: Annotated[float, Field(ge=0, description="seconds that the person taps late, estimated")]
+    target: Share
+    verdict: Literal["meets", "below", "undecided", "too_few"]
+    more: Annotated[Count | None, Field(description="about so many more crossings until there is a verdict")] = None
+    figures: AuditFigures
+    entering: AuditFigures
+    leaving: AuditFigures
+    blind: Annotated[AuditFigures | None, Field(description="reviewed: the figures of the blind stage")] = None
+    revised: Annotated[Count, Field(description="taps that the person added or took back in review")] = 0
+    number: Annotated[int, Field(ge=1, le=2**31 - 1, description="of the entry in the box's ledger, from 1 on")]
+    previous: Annotated[Digest, Field(description="SHA-256 of the ledger's entry before; zeros for the first")]
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$", description="Ed25519 public key, base64url")]
+    signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{86}$", description="Ed25519, base64url")]
 
 
 DATA_TYPES: dict[str, type[Data]] = {
-    kind.TYPE: kind for kind in (Visit, Zone, FootfallMinute, Arrival, DevicesWindow, TryOn, Item, Health)
+    kind.TYPE: kind for kind in (Visit, Zone, FootfallMinute, Arrival, DevicesWindow, TryOn, Item, Health, Audit)
 }
 
 DataT = TypeVar("DataT", bound=Data)

@@ -66,20 +66,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 def load(path: Path, model: type[ModelT]) -> ModelT:
     """Read and check one file against ``model``. Raises ``ConfigError``."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file", "give the file with --config, or start from the example") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}", "check the path and its permissions") from None
-    try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}:{line}: not YAML: {error.problem}", "check indentation and quotes there") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML: {error}", "save the file as UTF-8 text") from None
+    tree, document = _composed(path)
     try:
         return model.model_validate(document if document is not None else {})
     except ValidationError as error:
@@ -89,6 +76,27 @@ def load(path: Path, model: type[ModelT]) -> ModelT:
             lines.append(f"{path}:{line}: {dotted}: {_reason(problem)}")
             fixes.append(_fix(problem, dotted, model))
         raise ConfigError("\n".join(lines), "; ".join(dict.fromkeys(fixes))) from None
+
+
+def parse(path: Path) -> Any:
+    """The file as plain lists, dictionaries and values, unchecked. Raises ``ConfigError`` when it is no YAML."""
+    return _composed(path)[1]
+
+
+def _composed(path: Path) -> tuple[yaml.Node | None, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file", "give the file with --config, or start from the example") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}", "check the path and its permissions") from None
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{path}:{line}: not YAML: {error.problem}", "check indentation and quotes there") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {error}", "save the file as UTF-8 text") from None
 
 
 def _find(tree: yaml.Node | None, location: Location) -> tuple[int, str]:

@@ -59,7 +59,7 @@ function show() {
   const note = chain.notes[language] ?? chain.notes.en ?? "";
   byId("notes").hidden = note === "";
   byId("notes").textContent = note;
-  figure("visits", day.visits ?? "?", day.visits === null ? words.unknown : words.visitsHint(day.left));
+  figure("visits", day.visits ?? "?", day.visits === null ? words.unknown : words.visitsHint(day));
   figure("coverage", day.coverage === null ? "–" : `${Math.floor(day.coverage * 100)} %`,
     day.coverage === null ? words.coverageNone : day.coverage >= 0.98 ? words.coverageFull : words.coveragePart);
   figure("tryons", day.tryons);
@@ -86,9 +86,31 @@ function showLists(words) {
   const sensors = day.sensors.map((sensor) => {
     const notes = [sensor.reason && (words.reasons[sensor.reason] ?? sensor.reason),
       sensor.fps !== null && sensor.state === "ok" && words.fps(sensor.fps.toFixed(1)), sensor.dropped > 0 && words.dropped(sensor.dropped)];
-    return row("", `${sensor.sensor}: ${words.states[sensor.state]}`, notes.filter(Boolean).join(" · "), sensor.state);
+    const li = row("", `${sensor.sensor}: ${words.states[sensor.state]}`, notes.filter(Boolean).join(" · "), sensor.state);
+    li.append(...day.audits.filter((audit) => audit.sensor === sensor.sensor).map((audit) => audited(audit, words)));
+    return li;
   });
   byId("sensors").replaceChildren(...(sensors.length ? sensors : [row("", words.noSensors)]));
+}
+
+// What the last audit of a line said, or a badge that says why it does not hold any more.
+function audited(audit, words) {
+  const line = document.createElement("span");
+  line.className = `audit ${audit.standing}`;
+  line.append(`${audit.line}: `);
+  const shown = audit.figures?.accuracy;
+  if (shown && audit.standing !== "forged") {
+    // Rounded outwards: an interval never looks narrower than it is.
+    const value = Math.floor(shown.value * 1000 + 1e-6) / 10;
+    const [low, high] = [Math.floor(shown.low * 100 + 1e-6), Math.ceil(shown.high * 100 - 1e-6)];
+    const date = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { day: "numeric", month: "short", timeZone: day.timezone }).format(new Date(audit.time));
+    line.append(words.audited(value, low, high, date));
+    if (audit.verdict === "too_few") line.append(` · ${words.auditFew(audit.figures.people)}`);
+    if (audit.verdict === "below") line.append(` · ${words.auditBelow(Math.round(audit.target * 100))}`);
+  } else if (audit.standing !== "never" && audit.standing !== "forged") line.append(words.auditNobody);
+  const badge = words.standings[audit.standing]?.(audit.max_age_days);
+  if (badge) { const b = document.createElement("b"); b.className = "badge"; b.textContent = badge; line.append(" ", b); }
+  return line;
 }
 
 byId("language").addEventListener("click", () => {

@@ -2,14 +2,14 @@
 
 import json
 import math
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from edge.commands.progress import Progress
 
 if TYPE_CHECKING:
     from models.lines import Crossing, Line
@@ -51,6 +51,17 @@ def _lines(_context: click.Context, _parameter: click.Parameter, texts: tuple[st
     return lines
 
 
+def _tiles(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    columns, _, rows = text.partition("x")
+    if not (columns.isdecimal() and rows.isdecimal() and 1 <= int(columns) <= 6 and 1 <= int(rows) <= 6):
+        raise click.BadParameter(f"{text!r} is not of the form COLUMNSxROWS, each 1 to 6, for example 2x1")
+    if (int(columns), int(rows)) == (1, 1):
+        raise click.BadParameter("one tile is the whole picture; leave --tiles out")
+    return int(columns), int(rows)
+
+
 @dataclass
 class Count:
     """The result: ``frames`` were analysed, ``coverage`` is the share of the media's duration that they observe."""
@@ -63,10 +74,15 @@ class Count:
 
 @click.command()
 @click.argument("video")
-@click.option("--line", "lines", multiple=True, required=True, callback=_lines, metavar="LINE", help=_FORM)
+@click.option("--line", "lines", multiple=True, callback=_lines, metavar="LINE", help=_FORM)
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="take lines, zones and rules of a camera from config.yaml"
+)
+@click.option("--camera", help="which camera of --config; needed when it has several")
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="look at every n-th picture")
 @click.option("--max-fps", type=click.FloatRange(0, min_open=True), help="look at no more pictures per second")
 @click.option("--detector-size", type=click.IntRange(128, 1280), default=416, show_default=True, help="long side in px")
+@click.option("--tiles", callback=_tiles, metavar="COLUMNSxROWS", help="look at tiles too: where people are small")
 @click.option(
     "--gate", is_flag=True, help="detect only where something moved, as the live box does: faster in quiet scenes"
 )
@@ -74,13 +90,19 @@ class Count:
 def count(
     video: str,
     lines: "list[Line]",
+    config: Path | None,
+    camera: str | None,
     every: int,
     max_fps: float | None,
     detector_size: int,
+    tiles: tuple[int, int] | None,
     gate: bool,
     as_json: bool,
 ) -> None:
     """Count the people who cross lines in VIDEO.
+
+    The lines are those of --line, or, with --config, all lines, zones and entry rules of one camera: then VIDEO is
+    counted as the box would count that camera, with the detector that the configuration asks for.
 
     Coordinates are shares of the picture from its upper left corner. Only what crosses between the two ends of a line
     counts. A crossing is positive towards the left of somebody who stands at x1,y1 and looks towards x2,y2. The point
@@ -88,7 +110,16 @@ def count(
     """
     if "://" in video:
         raise click.BadParameter("count reads a recorded video file; live cameras are counted by: yingke edge")
-    result = analyse(Path(video), lines, every=every, max_fps=max_fps, detector_size=detector_size, gate=gate)
+    if bool(lines) == bool(config):
+        raise click.UsageError("give the lines either as --line, once or several times, or by --config and --camera")
+    if config is not None:
+        from edge.commands.count_camera import count_camera
+
+        click.echo(count_camera(Path(video), config, camera, every=every, max_fps=max_fps, as_json=as_json))
+        return
+    result = analyse(
+        Path(video), lines, every=every, max_fps=max_fps, detector_size=detector_size, tiles=tiles, gate=gate
+    )
     if as_json:
         click.echo(json.dumps(as_document(result, lines)))
     else:
@@ -102,43 +133,46 @@ def analyse(
     every: int = 1,
     max_fps: float | None = None,
     detector_size: int = 416,
+    tiles: tuple[int, int] | None = None,
     gate: bool = False,
 ) -> Count:
-    """Run camera, detector, tracker and lines over a recording. Raises ``SensorError`` or ``ModelError``."""
-    from edge.processors.coverage import Observed
-    from models.config import DetectorConfig, ModelsConfig
-    from models.detector import open_detector
-    from models.gate import open_gated
+    """Run camera, detector, tracker and lines over a recording. Raises ``SensorError`` or ``ModelError``.
+
+    As at the box, frozen, dark and destroyed pictures observe nothing, and nobody is looked for in them.
+    """
+    from edge.processors.following import Following
+    from models.config import DetectorConfig, GateConfig, ModelsConfig, TilesConfig, TrackerConfig
+    from models.gate import open_people
     from models.lines import LineCounter
-    from models.tracker import Tracker
     from sensors.camera import CameraSource
     from sensors.camera_config import CameraConfig
     from sensors.readings import Frame
 
-    tracker, observed = Tracker(), Observed()
     counters = [LineCounter(line) for line in lines]
     crossings: list[Crossing] = []
     frames, covered, media = 0, 0.0, 0.0
     with CameraSource(CameraConfig(url=f"file:{video}", every=every, max_fps=max_fps, start=0.0)) as source:
-        models = ModelsConfig(detector=DetectorConfig(size=detector_size))
-        detector = open_gated(models) if gate else open_detector(models)
-        progress = _Progress(source.duration)
+        cut = None if tiles is None else TilesConfig(columns=tiles[0], rows=tiles[1])
+        settings = DetectorConfig(size=detector_size, tiles=cut)
+        detector = open_people(ModelsConfig(detector=settings, gate=GateConfig(enabled=gate)))
+        following = Following(detector, TrackerConfig())
+        progress = Progress(source.duration)
         for frame in source:
             if not isinstance(frame, Frame):
                 continue
             frames, media = frames + 1, frame.media_time
-            update = tracker.update(detector.detect(frame.image, media), media)
+            seen = following.picture(frame)
             for counter in counters:
-                crossings += counter.update(update.people, update.ended, media)
-            interval = observed.picture(media)
-            covered += interval[1] - interval[0] if interval else 0.0
+                crossings += counter.update(seen.update.people, seen.update.ended, media)
+            covered += seen.interval[1] - seen.interval[0] if seen.interval else 0.0
+            covered -= sum(end - start for start, end in seen.withdrawn)
             progress.show(media, len(crossings))
         progress.done()
         # The last picture is shown as long as the others.
-        period = observed.period or 1 / source.fps
+        period = 0.0 if following.condition else following.period or 1 / source.fps
         whole = max(source.duration or 0.0, media + 1 / source.fps)
         fps = source.fps
-    ended = tracker.finish()
+    ended = following.finish()
     for counter in counters:
         crossings += counter.update((), ended, media)
     crossings.sort(key=lambda crossing: crossing.time)
@@ -156,6 +190,8 @@ def as_document(result: Count, lines: "Sequence[Line]") -> dict[str, Any]:
                 "movement": [round(crossing.movement[0], 5), round(crossing.movement[1], 5)],
                 "track": crossing.person.track,
                 "direction": crossing.direction,
+                "rule": crossing.rule,
+                "confidence": round(min(1.0, crossing.person.score), 3),
             }
             for crossing in result.crossings
         ],
@@ -191,24 +227,3 @@ def _print(result: Count, lines: "Sequence[Line]") -> None:
             f"{totals['negative']} {totals['negative_is']}"
         )
     click.echo(f"{result.frames} pictures analysed, {result.coverage:.1%} of the video observed")
-
-
-class _Progress:
-    """One line on stderr that is rewritten, on a terminal only."""
-
-    def __init__(self, duration: float | None) -> None:
-        self._duration = duration
-        self._shown = 0.0
-        self._terminal = sys.stderr.isatty()
-
-    def show(self, media: float, crossings: int) -> None:
-        now = time.monotonic()
-        if not self._terminal or now - self._shown < 0.2:
-            return
-        self._shown = now
-        share = f"{min(1.0, media / self._duration):4.0%}" if self._duration else f"{media:.0f} s"
-        click.echo(f"\r\033[K{share}  {crossings} crossings", nl=False, err=True)
-
-    def done(self) -> None:
-        if self._terminal:
-            click.echo("\r\033[K", nl=False, err=True)

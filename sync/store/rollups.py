@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from sync.events import AnyEvent, DevicesWindow, FootfallMinute, Health, TryOn
+from sync.events import AnyEvent, Audit, DevicesWindow, FootfallMinute, Health, TryOn
 from sync.store import tables
 from sync.store.database import insert, put_newer
 
@@ -29,6 +29,7 @@ def apply(connection: Connection, events: Sequence[AnyEvent], received: int) -> 
     _newest(connection, tables.footfall_minute, _minutes(events), ("revision", "event"))
     _newest(connection, tables.devices_window, _devices(events), ("seq", "event"))
     _newest(connection, tables.sensor_state, _states(events, received), ("seq", "event"))
+    _newest(connection, tables.audit, _audits(events, received), ("time", "event"))
     _add_tryons(connection, events)
 
 
@@ -49,6 +50,10 @@ def _minutes(events: Iterable[AnyEvent]) -> Iterable[Row]:
                 "coverage": data.coverage,
                 "occupancy": data.occupancy,
                 "kind": data.kind or "line",
+                "staff_entered": data.staff_entered,
+                "staff_left": data.staff_left,
+                "excluded": data.excluded,
+                "groups": data.groups,
             }
 
 
@@ -79,6 +84,20 @@ def _states(events: Iterable[AnyEvent], received: int) -> Iterable[Row]:
                 "time": millis(event.time),
                 "received": received,
                 "data": event.data.model_dump_json(),
+            }
+
+
+def _audits(events: Iterable[AnyEvent], received: int) -> Iterable[Row]:
+    for event in events:
+        if isinstance(event.data, Audit):
+            yield {
+                "store": event.storeid,
+                "sensor": event.sensor,
+                "line": event.data.line,
+                "time": millis(event.time),
+                "event": event.id,
+                "received": received,
+                "data": event.data.model_dump_json(exclude_none=True),
             }
 
 

@@ -93,6 +93,11 @@ footfall_minute = Table(
     Column("occupancy", Float(53)),
     # "line" or "zone". What a zone entered is no visit.
     Column("kind", String(8), nullable=False, server_default="line"),
+    # Counted apart from visits; NULL where the box does not look for it.
+    Column("staff_entered", BigInteger),
+    Column("staff_left", BigInteger),
+    Column("excluded", BigInteger),
+    Column("groups", BigInteger),
 )
 
 tryon_hour = Table(
@@ -128,6 +133,18 @@ sensor_state = Table(
     Column("seq", BigInteger, nullable=False),
     Column("event", Uuid, nullable=False),
     Column("time", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("data", Text, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("store", STORE, primary_key=True),
+    Column("sensor", NAME, primary_key=True),
+    Column("line", NAME, primary_key=True),
+    Column("time", BigInteger, nullable=False),
+    Column("event", Uuid, nullable=False),
     Column("received", BigInteger, nullable=False),
     Column("data", Text, nullable=False),
 )

@@ -10,6 +10,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from sync.events import Event, FootfallMinute, utc
 from sync.store.store import CentralStore
 from tests.dashboard.serving import OPENS, Feed, served
 
@@ -68,6 +69,32 @@ def test_the_page_shows_the_day_its_gap_and_new_visits_as_they_come(
         wait_for(browser, "visits", "125")
         log = browser.execute_script("return performance.getEntriesByType('resource').map(r => r.responseStatus)")
         assert set(log) <= {0, 200}
+
+
+def test_the_page_says_what_is_counted_apart_from_the_visits(browser: webdriver.Chrome, store: CentralStore) -> None:
+    feed = Feed(store)
+    feed.a_morning()
+    data = FootfallMinute(
+        minute=utc(OPENS + 60 * 90),
+        place="entrance",
+        entered=5,
+        left=2,
+        coverage=60,
+        revision=0,
+        staff_entered=3,
+        excluded=4,
+        groups=2,
+    )
+    feed.send(Event.new("door", OPENS + 60 * 91, data))
+    with served(store, NOW) as address:
+        browser.get(f"{address}?lang=en")
+        wait_for(browser, "visits", "125")
+        assert text(browser, "visits-hint") == (
+            "2 went out · 2 groups · staff 3, not in it · re-entry, U-turn, short stay 4, not in it"
+        )
+        browser.get(f"{address}?lang=zh")
+        wait_for(browser, "visits", "125")
+        assert "店员 3（不计入）" in text(browser, "visits-hint")
 
 
 def test_the_page_speaks_chinese(browser: webdriver.Chrome, store: CentralStore) -> None:

@@ -1,6 +1,7 @@
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -40,6 +41,25 @@ def test_a_known_error_is_one_line_with_the_fix_and_exit_code_one(
     assert err[0].startswith("error: ")
     assert err[1].startswith("fix: ")
     assert len(err) == 2
+
+
+def test_a_line_that_nobody_can_cross_is_refused_before_the_store_opens(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "store.yaml"
+    path.write_text(
+        "store: {id: a}\nsensors: {cameras: [{name: door, url: a.mp4}]}\nedge: {counting: {door: {lines: "
+        "[{name: in, start: [0.1, 1.0], end: [0.9, 1.0], entering: positive, anchor: foot}]}}}\n"
+    )
+    assert main(["config", "check", str(path)]) == 1
+    err = capsys.readouterr().err
+    assert "edge.counting.door.lines: in: Nobody can cross here" in err
+    assert f"fix: draw it again: yingke calibrate --config {path}" in err
+    path.write_text(path.read_text().replace("1.0], end: [0.9, 1.0]", "0.6], end: [0.15, 0.6]"))
+    assert main(["config", "check", str(path)]) == 0
+    said = capsys.readouterr()
+    assert "good" in said.out
+    assert said.err.startswith("hint: ")
 
 
 def test_running_the_module_is_running_the_command() -> None:

@@ -11,7 +11,15 @@ from sync.events import decode
 from yingke import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ["README.md", "README.zh-CN.md", "CHANGELOG.md", "SECURITY.md", "docs/decisions.md", "docs/figures.md"]
+PAGES = [
+    "README.md",
+    "README.zh-CN.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "docs/decisions.md",
+    "docs/figures.md",
+    "docs/audit.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,0 +1,63 @@
+// Every word of the calibration page, once per language. What is wrong with a drawing comes from models/geometry_words.json.
+export const WORDS = {
+  en: {
+    title: "Calibration · Yingke", heading: "Calibrate a camera", other: "中文", camera: "Camera", saveTo: (file) => `saves into ${file}`,
+    tools: "Drawing tools", canvas: "Picture of the camera with lines and zones", line: "Line", zone: "Zone",
+    closeZone: "Close the zone", undo: "Undo", renew: "New picture", again: "Watch again", retry: "Try again",
+    help: {
+      none: "Choose Line and draw across the way in. Choose Zone and tap its corners. Points can be dragged, or moved with the arrow keys.",
+      line: "Draw across the way that people walk: press at one side, drag to the other. Esc cancels.",
+      zone: "Tap the corners in order; tap the first one again, or Close the zone, to finish. Esc cancels.",
+    },
+    failed: "This camera cannot be shown.",
+    opening: "Opening the camera …", openingFix: "A camera on the network may take ten seconds.",
+    watching: "Watching how people walk", progress: (now, all, people) => `watching: ${now} of ${all} %, ${people} seen`,
+    done: (people) => people ? `${people} people seen; checks use their sizes and ways (dotted)` : "nobody seen: checks use usual sizes. Watch again when people pass.",
+    drawn: "Lines and zones", nothing: "Nothing is drawn for this camera yet. Begin with a line across the entrance.",
+    name: "Name", anchor: "Counted by", centre: "body's centre", foot: "feet", kind: "Kind", dwell: "dwell", queue: "queue",
+    into: "store", flip: "Turn the arrow around: it points into the store", flipShort: "Flip arrow", remove: "Remove", use: "Use it",
+    good: "nothing wrong", end: (name, end) => `${name}: end ${end}, arrow keys move it`, corner: (name, number) => `${name}: corner ${number}, arrow keys move it`,
+    more: (name) => `${name}: add a corner here`, lineNew: "entrance", zoneNew: "zone",
+    input: "Detector's input", inputNone: "Proposed once some people were seen: how large the picture must be for the detector to find them.",
+    inputGood: (p) => `${p.now} px fits: the smallest people here are ${p.pixels_now} px high for the detector; from ${p.least} px they are found well.`,
+    inputChange: (p) => p.size > p.now
+      ? `With ${p.now} px the smallest people here are ${p.pixels_now} px high for the detector; below ${p.least} px many are missed. With ${p.size} px they are ${p.pixels} px. Cost: ${p.cost} times the work per picture.`
+      : `With ${p.now} px the smallest people here are ${p.pixels_now} px high for the detector; ${p.least} px are enough. ${p.size} px leave them ${p.pixels} px, at ${p.cost} times the work per picture.`,
+    inputFar: "Even then they are small: move the camera nearer, or zoom in.",
+    accept: (size) => `Save ${size} px for this camera`,
+    save: "Save", reload: "Reload from the file", saved: (file) => `Saved into ${file}; the former version is ${file}.bak. The box uses it from its next start.`,
+    saving: "Saving …", unsaved: "Not saved yet.", same: "As in the file.", errors: (count) => count === 1 ? "One error must be corrected before saving." : `${count} errors must be corrected before saving.`,
+    gone: "The command that serves this page has ended: start yingke calibrate again and open its new address.",
+    privacy: "Pictures stay in this machine's memory and are forgotten when the command ends.",
+  },
+  zh: {
+    title: "校准 · 迎客", heading: "校准摄像头", other: "English", camera: "摄像头", saveTo: (file) => `保存到 ${file}`,
+    tools: "绘图工具", canvas: "摄像头画面与线、区域", line: "画线", zone: "画区域",
+    closeZone: "闭合区域", undo: "撤销", renew: "新画面", again: "重新观察", retry: "重试",
+    help: {
+      none: "选“画线”，横跨入口画一条线；选“画区域”，依次点各角。端点可拖动，也可用方向键移动。",
+      line: "横跨人们行走的方向：在一侧按下，拖到另一侧。Esc 取消。",
+      zone: "依次点各角；再点第一个角或“闭合区域”完成。Esc 取消。",
+    },
+    failed: "此摄像头无法显示。原因：",
+    opening: "正在打开摄像头……", openingFix: "网络摄像头可能需要十秒。",
+    watching: "正在观察人们如何行走", progress: (now, all, people) => `观察中：${now} / ${all}%，已见 ${people} 人`,
+    done: (people) => people ? `已见 ${people} 人；检查依据他们的大小和路线（虚线）` : "没有看到人：检查按通常大小进行。有人经过时请重新观察。",
+    drawn: "线与区域", nothing: "此摄像头尚未绘制。请先横跨入口画一条线。",
+    name: "名称", anchor: "计数依据", centre: "身体中心", foot: "脚", kind: "类型", dwell: "停留", queue: "排队",
+    into: "店内", flip: "翻转箭头：箭头指向店内", flipShort: "翻转箭头", remove: "删除", use: "采用",
+    good: "没有问题", end: (name, end) => `${name}：${end} 端，方向键移动`, corner: (name, number) => `${name}：第 ${number} 角，方向键移动`,
+    more: (name) => `${name}：在此添加一角`, lineNew: "entrance", zoneNew: "zone",
+    input: "检测输入大小", inputNone: "看到一些人之后给出建议：画面须多大，检测器才能找到人。",
+    inputGood: (p) => `${p.now} 像素合适：这里最小的人在检测器中高 ${p.pixels_now} 像素；${p.least} 像素以上识别良好。`,
+    inputChange: (p) => p.size > p.now
+      ? `${p.now} 像素时，这里最小的人在检测器中只有 ${p.pixels_now} 像素高；低于 ${p.least} 像素会漏掉许多人。${p.size} 像素时为 ${p.pixels} 像素。代价：每幅画面计算量 ${p.cost} 倍。`
+      : `${p.now} 像素时，这里最小的人高 ${p.pixels_now} 像素；${p.least} 像素已足够。${p.size} 像素时为 ${p.pixels} 像素，计算量为 ${p.cost} 倍。`,
+    inputFar: "即使如此人仍太小：请移近摄像头或拉近镜头。",
+    accept: (size) => `为此摄像头保存 ${size} 像素`,
+    save: "保存", reload: "从文件重新载入", saved: (file) => `已保存到 ${file}；旧版本为 ${file}.bak。盒子下次启动时生效。`,
+    saving: "正在保存……", unsaved: "尚未保存。", same: "与文件一致。", errors: (count) => `保存前须改正 ${count} 处错误。`,
+    gone: "提供此页面的命令已结束：请重新运行 yingke calibrate 并打开新地址。",
+    privacy: "画面只留在本机内存中，命令结束即消失。",
+  },
+};

@@ -1,0 +1,1 @@
+from tests.dashboard.test_page import browser as browser
