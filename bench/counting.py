@@ -1,9 +1,10 @@
 """Accuracy of counting beside other libraries, on edges of the picture, at low rates; and what each rule adds.
 
-    python -m bench.counting [clip] [scenes] [tracks] [rules] [--video FILE --truth FILE]
+    python -m bench.counting [clip] [scenes] [doors] [tracks] [rules] [--video FILE --truth FILE]
 
 ``clip``: one recorded clip at every, every second and every third picture, all phases. ``scenes``: people who enter
-through the edge, in groups, fast (``bench.counting_scenes``). ``tracks``: MOTA and IDF1 on two recorded streets.
+through the edge, in groups, fast (``bench.counting_scenes``). ``doors``: made-up shop doors (``bench.counting_doors``).
+``tracks``: MOTA and IDF1 on two recorded streets.
 ``rules``: the same without one rule of the tracker or of the lines at a time. All of them by default. Every library
 gets the same detections in the same run; those that are not installed are left out (``bench.counting_peers``).
 Figures are correct/false/missed crossings within one second.
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.counting_doors import doors
 from bench.counting_peers import PEERS, Counted, Found, Rig
 from bench.counting_rules import RULES, Rule
 from bench.counting_scenes import Clip, Scene, faster, judge, made_up, street, thinned, view
@@ -133,17 +135,19 @@ def replaced(scene: Scene, name: str) -> Scene:
 def main() -> None:
     """Parse arguments, measure, print."""
     parser = argparse.ArgumentParser(description="Accuracy of counting.")
-    parser.add_argument("parts", nargs="*", help="clip, scenes, tracks, rules; all by default")
+    parser.add_argument("parts", nargs="*", help="clip, scenes, doors, tracks, rules; all by default")
     parser.add_argument("--video", type=Path, default=DATA / "video/vtest.avi")
     parser.add_argument("--truth", type=Path, default=DATA / "video/vtest.truth.json")
     parser.add_argument("--seed", type=int, default=1000, help="first of 12 seeds; below 1000 is for choosing settings")
     parser.add_argument("--boxes", type=Path, help="other boxes for tracks: folder of NAME/det/det.txt")
     options = parser.parse_args()
-    parts = options.parts or ["clip", "scenes", "tracks", "rules"]
+    parts = options.parts or ["clip", "scenes", "doors", "tracks", "rules"]
     seeds = range(options.seed, options.seed + 12)
     scenes: list[Scene] = []
     if "tracks" in parts:
         tracks(DATA / "tracking/motmetrics/data", options.boxes)
+    if "doors" in parts:
+        table(doors(seeds[:4]), with_rigs(), "doors")
     if {"clip", "scenes", "rules"} & set(parts):
         frames, _, fps = decoded(options.video, 1)
         clip = Clip([frame.image for frame in frames], fps, json.loads(options.truth.read_text())["lines"][0])
@@ -157,6 +161,7 @@ def main() -> None:
             table(scenes, columns, "scenes")
         if "rules" in parts:
             sorts = {"clip": clip_scenes(whole), "scenes, recorded": [], "scenes, made up and streets": []}
+            sorts["doors"] = doors(seeds[:4])
             for scene in scenes:
                 free = "made up" in scene.name or "TUD" in scene.name
                 sorts["scenes, made up and streets" if free else "scenes, recorded"].append(scene)

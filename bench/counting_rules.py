@@ -1,7 +1,7 @@
 """The tracker and the line counter with one rule left out, to see what it adds."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -50,11 +50,31 @@ class _Borderless(LineCounter):
     def _leave(self, path: "lines._Path") -> Crossing | None:
         return None
 
+    def _look_back(self, path: "lines._Path", person: Person) -> None:
+        return None
+
+
+class _Shortsighted(LineCounter):
+    """Does not look before the first sighting, nor after the last."""
+
+    def _look_back(self, path: "lines._Path", person: Person) -> None:
+        return None
+
+    def _leave(self, path: "lines._Path") -> Crossing | None:
+        return super()._leave(path) if path.last_value * path.side < 0 else None
+
+
+class _Cut(LineCounter):
+    """Takes a box for the whole person also where the border cuts it, and a part for a person."""
+
+    def update(self, people: Sequence[Person], ended: Sequence[int], time: float) -> list[Crossing]:
+        return super().update([replace(p, body=None, whole=True, part=False) for p in people], ended, time)
+
 
 class _Endless(LineCounter):
     """Takes the line to go on beyond its ends."""
 
-    def _place(self, a: lines.Point, value_a: float, b: lines.Point, value_b: float) -> float:
+    def _place(self, a: lines.Point, b: lines.Point, share: float) -> float:
         return 0.5
 
 
@@ -85,6 +105,8 @@ RULES: tuple[Rule, ...] = (
     Rule("least time", counter=partial(LineCounter, least_detections=1, least_seconds=0)),
     Rule("doubt", counter=partial(LineCounter, least_score=0)),
     Rule("border", counter=_Borderless),
+    Rule("look back/on", counter=_Shortsighted),
+    Rule("cut and parts", counter=_Cut),
     Rule("ends of line", counter=_Endless),
 )
 """The first is the whole; every other is the whole without that rule."""

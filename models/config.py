@@ -88,6 +88,8 @@ class TrackerConfig(BaseModel):
     """A box that overlaps a followed person's by more than this (IoU) begins no track."""
     within: Share = 0.7
     """Neither does a box of which more than this lies inside a followed person's: a part of that person."""
+    part: Annotated[float, Field(ge=1, le=10)] = 2.0
+    """Who lies so far inside a box of this many times the area, in most pictures, is a part of that person too."""
     unsure: Share = 0.1
     """Score from which a detection may continue one."""
     unsure_within: Seconds = 0.5

@@ -8,11 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from models.tracker import Person
+from models.tracker import Corners, Person, cut_by_border
 
 Anchor = Literal["centre", "foot"]
 Direction = Literal["positive", "negative"]
 Point = tuple[float, float]
+
+
+_UNSEEN_S = 0.5
+"""How long somebody may walk inside the picture before the first detection, or after the last: two pictures in five."""
+_HANDED_ON_S = 1.0
+"""A track that begins so soon after another was lost, within a body of it, may be the same person's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,13 @@ class _Path:
     """Time and place along the line of the latest change of sides."""
     outside: bool = field(default=False)
     """``side`` is outside the picture: the track began at its border."""
+    birth: Corners | None = field(default=None)
+    """The first box, while the person has not been seen whole."""
+    born: float = 0.0
     begun: Point = (0.0, 0.0)
+    """Time and place of the first sighting."""
+    known: bool = False
+    """Was seen often enough to be a person."""
 
 
 class LineCounter:
@@ -136,36 +148,83 @@ class LineCounter:
         return crossings
 
     def _begin(self, person: Person, time: float) -> _Path:
-        point = _anchor(person, self.line.anchor)
+        point = _anchor(person.frame, self.line.anchor)
         value = self.line.side(point)
-        path = _Path(1 if value >= 0 else -1, point, point, value, time, person, begun=point)
-        origin = _beyond_border(person.box, point)
-        if origin is not None:
-            before = self.line.side(origin)
-            if before * value < 0:
-                place = self._place(origin, before, point, value)
-                if 0 <= place <= 1:
-                    path.side, path.clear, path.outside = (1 if before > 0 else -1), origin, True
-                    path.passed = time, place
+        path = _Path(1 if value >= 0 else -1, point, point, value, time, person, born=time, begun=point)
+        if not person.whole:
+            path.birth = person.box
+        self._set_origin(path, person.box, point, value)
         return path
 
+    def _set_origin(self, path: _Path, box: Corners, point: Point, value: float) -> None:
+        """The side from which somebody has come who was first seen at ``point``, in ``box``."""
+        path.side, path.clear, path.outside = 1 if value >= 0 else -1, point, False
+        origin = _beyond_border(box, point)
+        if origin is None:
+            return
+        before = self.line.side(origin)
+        if before * value < 0:
+            place = self._place(origin, point, before / (before - value))
+            if 0 <= place <= 1:
+                path.side, path.clear, path.outside = (1 if before > 0 else -1), origin, True
+                path.passed = path.passed or (path.born, place)
+
+    def _begin_again(self, path: _Path, person: Person) -> None:
+        """Where somebody was first, now that more of the person is seen: as near to here as the first box allows."""
+        if path.birth is None:
+            return
+        first = _covering(path.birth, person.frame)
+        point = _anchor(first, self.line.anchor)
+        self._set_origin(path, path.birth, point, self.line.side(point))
+        if person.whole:
+            path.birth = None
+
+    def _look_back(self, path: _Path, person: Person) -> None:
+        """Nobody appears from nothing: who was outside the picture a moment before has come in, though not seen to."""
+        value = self.line.side(path.begun)
+        if path.outside or value * path.side < 0 or self._continues(path):
+            return
+        before = _moved(path.begun, person.velocity, -_UNSEEN_S)
+        if _is_inside(before):
+            return
+        other = self.line.side(before)
+        if other * value < 0:
+            share = other / (other - value)
+            place = self._place(before, path.begun, share)
+            if 0 <= place <= 1:
+                path.side, path.clear, path.outside = (1 if other > 0 else -1), before, True
+                path.passed = path.passed or (path.born - (1 - share) * _UNSEEN_S, place)
+
+    def _continues(self, path: _Path) -> bool:
+        """Whether a known person was lost near where and when this track began: more likely the same one again."""
+        return any(
+            other.known
+            and path.born - _HANDED_ON_S <= other.last_time < path.born
+            and _near(other.last, path.begun, path)
+            for other in self._paths.values()
+        )
+
     def _follow(self, path: _Path, person: Person, time: float) -> Crossing | None:
-        point = _anchor(person, self.line.anchor)
+        point = _anchor(person.frame, self.line.anchor)
         value = self.line.side(point)
         if value * path.last_value < 0 or (value != 0 and path.last_value == 0):
             share = path.last_value / (path.last_value - value)
             path.passed = (
                 path.last_time + share * (time - path.last_time),
-                self._place(path.last, path.last_value, point, value),
+                self._place(_anchor(path.person.box, self.line.anchor), _anchor(person.box, self.line.anchor), share),
             )
         path.last, path.last_value, path.last_time, path.person = point, value, time, person
-        x1, y1, x2, y2 = person.box
+        self._begin_again(path, person)
+        if not path.known and self._is_known(person, time):
+            path.known = True
+            self._look_back(path, person)
+        x1, y1, x2, y2 = person.frame
         band = 2 * self._hysteresis * self.line.extent(x2 - x1, y2 - y1)
         if value * path.side > 0:
             if abs(value) >= band:
                 path.clear, path.outside = point, False
             return None
-        if abs(value) < band or not self._is_known(person, time):
+        if abs(value) < band or not path.known:
             return None
         if path.outside and not self._came_in(path, person, point):
             return None
@@ -177,11 +236,11 @@ class LineCounter:
         return seen and person.detections >= self._least
 
     def _cross(self, path: _Path, rule: Literal["crossed", "from_border", "to_border"]) -> Crossing | None:
-        before, path.side, path.outside = path.clear, -path.side, False
+        before, path.side, path.outside, path.birth = path.clear, -path.side, False, None
         path.clear = path.last
         passed, path.passed = path.passed, None
         # What the detector doubts is no person, and does not become one when a person takes over its track later.
-        if passed is None or not 0 <= passed[1] <= 1 or path.person.score < self._least_score:
+        if passed is None or not 0 <= passed[1] <= 1 or path.person.score < self._least_score or path.person.part:
             return None
         movement = path.last[0] - before[0], path.last[1] - before[1]
         direction: Direction = "positive" if path.side > 0 else "negative"
@@ -192,19 +251,66 @@ class LineCounter:
         return _beyond_border(person.box, point) is None
 
     def _leave(self, path: _Path) -> Crossing | None:
-        """A track that ends: somebody who was behind the line, though not clearly, has crossed it."""
-        if path.outside or not self._is_known(path.person, path.last_time) or path.last_value * path.side >= 0:
+        """A track that ends: who was behind the line, though not clearly, or on the way out, has crossed it."""
+        if path.outside or not path.known:
             return None
-        return self._cross(path, "to_border") if _beyond_border(path.person.box, path.last) is not None else None
+        if path.last_value * path.side < 0:
+            gone = _beyond_border(path.person.box, path.last) is not None
+            return self._cross(path, "to_border") if gone else None
+        after = _moved(path.last, path.person.velocity, _UNSEEN_S)
+        value = self.line.side(after)
+        if _is_inside(after) or value * path.side >= 0 or self._goes_on(path):
+            return None
+        share = path.last_value / (path.last_value - value)
+        path.passed = path.last_time + share * _UNSEEN_S, self._place(path.last, after, share)
+        path.last, path.last_value = after, value
+        return self._cross(path, "to_border")
 
-    def _place(self, a: Point, value_a: float, b: Point, value_b: float) -> float:
-        share = value_a / (value_a - value_b)
+    def _goes_on(self, path: _Path) -> bool:
+        """Whether another track began near where and when this one was lost."""
+        return any(
+            path.last_time < other.born <= path.last_time + _HANDED_ON_S and _near(path.last, other.begun, path)
+            for other in self._paths.values()
+        )
+
+    def _place(self, a: Point, b: Point, share: float) -> float:
+        """Where along the line somebody was at ``share`` of the way from ``a`` to ``b``."""
         return self.line.along((a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])))
 
 
-def _anchor(person: Person, anchor: Anchor) -> Point:
-    x1, y1, x2, y2 = person.box
+def _moved(point: Point, velocity: Point, seconds: float) -> Point:
+    return point[0] + seconds * velocity[0], point[1] + seconds * velocity[1]
+
+
+def _near(a: Point, b: Point, path: _Path) -> bool:
+    """Within two widths and one height of this path's body."""
+    x1, y1, x2, y2 = path.person.frame
+    return abs(a[0] - b[0]) <= 2 * (x2 - x1) and abs(a[1] - b[1]) <= y2 - y1
+
+
+def _is_inside(point: Point) -> bool:
+    return 0 < point[0] < 1 and 0 < point[1] < 1
+
+
+def _anchor(box: Corners, anchor: Anchor) -> Point:
+    x1, y1, x2, y2 = box
     return (x1 + x2) / 2, (y2 if anchor == "foot" else (y1 + y2) / 2)
+
+
+def _covering(box: Corners, body: Corners) -> Corners:
+    """The place of ``body`` that covers ``box`` and is nearest to where it is; an edge at the border bounds nothing."""
+    left, upper, right, lower = cut_by_border(box)
+    middle = (body[0] + body[2] - box[0] - box[2]) / 2
+    across = _shift(box, body, 0, left, right) if left or right else middle
+    down = _shift(box, body, 1, upper, lower)
+    return body[0] - across, body[1] - down, body[2] - across, body[3] - down
+
+
+def _shift(box: Corners, body: Corners, axis: int, before: bool, after: bool) -> float:
+    least, most = body[axis] - box[axis], body[axis + 2] - box[axis + 2]
+    if before != after:
+        return most if before else least
+    return min(max(0.0, least), max(least, most))
 
 
 def _beyond_border(box: tuple[float, float, float, float], point: Point) -> Point | None:

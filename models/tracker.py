@@ -17,27 +17,47 @@ from models.detector import Detections, Floats
 Doubles = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
+Corners = tuple[float, float, float, float]
+
 _NOT_ALLOWED = 1e6
 _WIDTH_OF_HEIGHT = 0.4
 _ALIKE = 0.3
 """Logarithm of two heights that may be the same person's: a third more or less."""
 _FURTHEST = 1.0
 """Body heights between two pictures beyond which nobody is taken for the same."""
+_MOSTLY = 0.5
+"""Share of its pictures in which a part lies inside the person that it belongs to."""
+_BORDER = 0.005
+_BORDER_OF_SIZE = 0.03
+"""A box whose edge is nearer to the picture's than this, or than this share of its size, is cut by it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
     """A track as it was seen in one picture.
 
-    ``box`` is x1, y1, x2, y2 as shares of the picture (0–1); ``since`` is the time of its first detection,
+    ``box`` is x1, y1, x2, y2 as shares of the picture (0–1), as found; ``since`` is the time of its first detection,
     ``detections`` how many there were, this one included; ``score`` the detector's, averaged over them.
     """
 
     track: int
-    box: tuple[float, float, float, float]
+    box: Corners
     score: float
     since: float
     detections: int
+    body: Corners | None = None
+    """The whole person, also where the picture's border cuts the box; None: the box itself."""
+    whole: bool = True
+    """Was seen at least once without being cut by the border: only then is the size known."""
+    velocity: tuple[float, float] = (0.0, 0.0)
+    """Of the whole person's centre, shares of the picture per second, smoothed."""
+    part: bool = False
+    """Was seen mostly inside a larger person's box: a bag, an arm, a reflection."""
+
+    @property
+    def frame(self) -> Corners:
+        """The whole person, x1 y1 x2 y2; may reach beyond the picture."""
+        return self.body or self.box
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +86,13 @@ class Tracker:
         self._seen = np.empty(0)
         self._hits = np.empty(0, np.int64)
         self._score = np.empty(0)
+        self._bodies = np.empty((0, 4))
+        """Centre and size of the whole person, also beyond the border."""
+        self._pace = np.empty((0, 2))
+        """Its velocity; that of a box that shrinks at the border says less."""
+        self._whole = np.empty(0, bool)
+        self._inside = np.empty(0, np.int64)
+        """In how many pictures it lay inside a larger person's box."""
 
     def update(self, found: Detections, time: float) -> Update:
         """``time``: seconds of the picture, in the same clock for all pictures."""
@@ -91,6 +118,7 @@ class Tracker:
         owner[new] = len(self._ids) + np.arange(len(new))
         self._begin(boxes[new], scores[new], time)
         shown = np.flatnonzero(owner >= 0)
+        self._note_parts(owner[shown])
         return Update([self._person(int(owner[i]), found, int(i)) for i in shown], ended)
 
     def finish(self) -> Sequence[int]:
@@ -111,7 +139,8 @@ class Tracker:
     def _keep(self, alive: npt.NDArray[np.bool_]) -> None:
         self._ids, self._boxes, self._velocity = self._ids[alive], self._boxes[alive], self._velocity[alive]
         self._born, self._seen, self._hits = self._born[alive], self._seen[alive], self._hits[alive]
-        self._score = self._score[alive]
+        self._score, self._bodies, self._pace = self._score[alive], self._bodies[alive], self._pace[alive]
+        self._whole, self._inside = self._whole[alive], self._inside[alive]
 
     def _expected(self, elapsed: Doubles) -> Doubles:
         """Where the boxes should be now. Out of sight people slow down: nobody crosses the whole picture unseen."""
@@ -181,9 +210,45 @@ class Tracker:
         weight = np.maximum(weight, 1 / np.maximum(self._hits[tracks], 1)[:, None])
         self._velocity[tracks] += weight * (measured - self._velocity[tracks])
         self._boxes[tracks] = boxes
+        before = self._bodies[tracks, :2]
+        self._complete(tracks, boxes)
+        self._pace[tracks] += weight * ((self._bodies[tracks, :2] - before) / elapsed - self._pace[tracks])
         self._seen[tracks] = time
         self._hits[tracks] += 1
         self._score[tracks] += (scores - self._score[tracks]) / self._hits[tracks]
+
+    def _complete(self, tracks: Indices, boxes: Doubles) -> None:
+        """Where the whole person is. A cut box says only that the person covers it.
+
+        The size is then the last one seen whole (or the largest so far), and the centre the nearest to where it was
+        that covers the box: what shrinks or grows at the border has not moved for that.
+        """
+        low, high = boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2
+        before, after = _cut(low, high)
+        cut = before | after
+        # Legs alone are cut off by a side and leave little of the height; a lower edge leaves all of the width.
+        cut[:, 1] |= cut[:, 0]
+        self._whole[tracks] |= ~cut[:, 1]
+        if not cut.any():
+            self._bodies[tracks] = boxes
+            return
+        kept = self._bodies[tracks]
+        size = np.where(cut, np.maximum(boxes[:, 2:], kept[:, 2:]), boxes[:, 2:])
+        # A cut edge bounds nothing: there the person ends at the other one.
+        least = np.where(after & ~before, low + size / 2, high - size / 2)
+        most = np.where(before & ~after, high - size / 2, low + size / 2)
+        self._bodies[tracks] = np.concatenate([np.clip(kept[:, :2], least, np.maximum(least, most)), size], axis=1)
+
+    def _note_parts(self, tracks: Indices) -> None:
+        """Count who lies inside a box of at least ``part`` times the size."""
+        if len(tracks) < 2:
+            return
+        boxes = self._boxes[tracks]
+        _, within = _overlap(boxes, boxes, np.zeros((len(boxes), 2)))
+        # Of whole bodies: somebody whom the border cuts is no smaller for that.
+        area = self._bodies[tracks, 2] * self._bodies[tracks, 3]
+        larger = area[None, :] >= self._config.part * area[:, None]
+        self._inside[tracks] += (larger & (within > self._config.within)).any(axis=1)
 
     def _begin(self, boxes: Doubles, scores: Floats, time: float) -> None:
         count = len(boxes)
@@ -196,17 +261,42 @@ class Tracker:
         self._seen = np.concatenate([self._seen, np.full(count, time)])
         self._hits = np.concatenate([self._hits, np.ones(count, np.int64)])
         self._score = np.concatenate([self._score, scores])
+        self._bodies = np.concatenate([self._bodies, boxes])
+        self._pace = np.concatenate([self._pace, np.zeros((count, 2))])
+        low, high = boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2
+        self._whole = np.concatenate([self._whole, ~np.any(_cut(low, high), axis=(0, 2))])
+        self._inside = np.concatenate([self._inside, np.zeros(count, np.int64)])
         self._next += count
 
     def _person(self, index: int, found: Detections, detection: int) -> Person:
         x1, y1, x2, y2 = found.boxes[detection].tolist()
+        x, y, width, height = self._bodies[index].tolist()
+        across, down = self._pace[index].tolist()
+        hits = int(self._hits[index])
         return Person(
             int(self._ids[index]),
             (x1, y1, x2, y2),
             float(self._score[index]),
             float(self._born[index]),
-            int(self._hits[index]),
+            hits,
+            (x - width / 2, y - height / 2, x + width / 2, y + height / 2),
+            bool(self._whole[index]),
+            (across, down),
+            bool(self._inside[index] > _MOSTLY * hits),
         )
+
+
+def _cut(low: Doubles, high: Doubles) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which boxes the border cuts, ``(n, 2)`` for x and y: before their lower edge, and behind their higher one."""
+    near = np.maximum(_BORDER, _BORDER_OF_SIZE * (high - low))
+    return low <= near, high >= 1 - near
+
+
+def cut_by_border(box: Corners) -> tuple[bool, bool, bool, bool]:
+    """Whether the picture's left, upper, right and lower border cut a box."""
+    near_x = max(_BORDER, _BORDER_OF_SIZE * (box[2] - box[0]))
+    near_y = max(_BORDER, _BORDER_OF_SIZE * (box[3] - box[1]))
+    return box[0] <= near_x, box[1] <= near_y, box[2] >= 1 - near_x, box[3] >= 1 - near_y
 
 
 def _centred(boxes: Doubles) -> Doubles:

@@ -178,3 +178,32 @@ def test_people_who_come_in_through_the_edge_of_the_picture_are_counted(group: i
             false += len(ways)
     assert correct >= least * true
     assert false <= 0.02 * true
+
+
+def test_what_lies_in_a_larger_persons_box_in_most_pictures_is_a_part() -> None:
+    # A bag that was found beside its owner first: it may begin a track, and is told from a person later.
+    tracker = Tracker()
+    for i in range(12):
+        x = 0.3 + 0.02 * i
+        bag = at(x + (0.12 if i == 0 else 0.02), 0.6, width=0.04, height=0.12)
+        people = {p.track: p for p in tracker.update(seen(at(x, width=0.12), bag), i / 10).people}
+    assert not people[1].part
+    assert people[2].part
+
+
+def test_a_companion_as_large_who_is_half_covered_is_no_part() -> None:
+    tracker = Tracker()
+    for i in range(12):
+        x = 0.3 + 0.02 * i
+        people = tracker.update(seen(at(x), at(x + 0.05, height=0.27)), i / 10).people
+    assert [person.part for person in people] == [False, False]
+
+
+def test_a_person_whom_the_border_cuts_keeps_the_size_and_the_place() -> None:
+    tracker = Tracker()
+    tracker.update(seen((0.7, 0.3, 0.9, 0.9)), 0.0)
+    tracker.update(seen((0.75, 0.3, 0.95, 0.9)), 0.1)
+    person = tracker.update(seen((0.85, 0.6, 1.0, 0.9)), 0.2).people[0]
+    assert person.box == pytest.approx((0.85, 0.6, 1.0, 0.9))
+    assert person.frame == pytest.approx((0.85, 0.3, 1.05, 0.9))
+    assert person.whole
