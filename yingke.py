@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "edge": ("edge.commands.edge:edge", "Run the box of one store: sensors to events to the centre."),
     "centre": ("dashboard.commands:centre", "Run the central half: ingest, database and the pages."),
     "count": ("edge.commands.count:count", "Count the people who cross lines in a video."),
+    "identify": ("edge.commands.identify:identify", "Say who is on pictures, among people enrolled from pictures."),
     "wifi": ("edge.commands.wifi:wifi", "Estimate devices from Wi-Fi captures."),
     "rfid": ("edge.commands.rfid:rfid", "Decode recorded LLRP streams."),
     "tryons": ("edge.commands.rfid:tryons", "Find try-on sessions in tag reads."),

@@ -89,7 +89,8 @@ def both_ways(chips: Image) -> Image:
 
 def unit(rows: Floats) -> Floats:
     """Every row scaled to length 1."""
-    return (rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)).astype(np.float32)
+    scaled: Floats = (rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)).astype(np.float32)
+    return scaled
 
 
 def mean_of_both(rows: Floats) -> Floats:

@@ -24,7 +24,7 @@ _TENSOR_VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer with weights. ``con``: filters, then a bias for each. ``affine``: gains, then offsets. ``fc``: a matrix."""
+    """A layer with weights: ``con`` filters, then biases; ``affine`` gains, then offsets; ``fc`` a matrix."""
 
     kind: Kind
     weights: Floats

