@@ -96,7 +96,7 @@ def cost() -> None:
         f"detection costs {values[0] / values[1]:.2f} of the peer's default, {values[0] / values[2]:.2f} of its fastest"
     )
     print(
-        f"encoding costs {values[4] / values[6]:.3f} (dlib-resnet-v1) and {values[5] / values[6]:.3f} (0095) of the peer's"
+        f"encoding costs {values[4] / values[6]:.3f} (dlib-resnet-v1), {values[5] / values[6]:.3f} (0095) of the peer's"
     )
     print(f"constant weights cost {values[8] / values[7]:.2f} of the exported file")
 

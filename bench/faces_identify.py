@@ -4,8 +4,9 @@
 
 Needs ../shared/data/faces/lfw_subset: 200 people with 4 or 5 pictures, 400 strangers with one. Strangers whose name has
 an even hash are the calibration half: caps, jumps and dlib's landmark places come from them, and they judge nothing but
-the stress test of East Asian names, which would have too few. The ratios come from other people altogether (CASIA-FaceV5). Wang Nan is among the people as Nan_Wang and among the
-strangers as Wang_Nan, the same table tennis player: she is left out of the strangers.
+the stress test of East Asian names, which would have too few. The ratios come from other people altogether
+(CASIA-FaceV5). Wang Nan is among the people as Nan_Wang and among the strangers as Wang_Nan, the same table tennis
+player: she is left out of the strangers.
 """
 
 import hashlib
