@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.errors import ModelError
 from models.encoders import DlibEncoder
+from models.errors import ModelError
 from models.faces import FaceDetector, Faces
 from tests.shared_data import shared
 
