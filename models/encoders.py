@@ -124,7 +124,7 @@ class DlibEncoder:
         measured="ratio: 19 Asian members of CASIA-FaceV5 with 0.75 gave FPIR 0.07 %, lowered a step; cap: 0.85 of the "
         "distance below which 1 in 10,000 pairs of 191 people lie (0.353); jump: 1 in 200 such pairs lies below it",
     )
-    _TEMPLATE = np.array([(47.4, 46.9), (101.6, 46.9), (74.5, 79.4), (51.5, 104.0), (97.5, 104.0)])
+    _TEMPLATE = np.array([(47.4, 46.4), (101.6, 46.4), (74.5, 78.9), (51.5, 103.5), (97.5, 103.5)])
     """Where CenterFace's landmarks lie in the chips that dlib cuts with its own detector and 5-point predictor: medians
     over 190 pictures of as many people, made symmetrical (``python -m bench.faces template``)."""
 

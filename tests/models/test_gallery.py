@@ -5,6 +5,7 @@ import gc
 import sys
 import weakref
 from random import Random
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +24,9 @@ RULE = MatchRule(ratio=0.75, cap=0.9, jump=1.1, decoys=3, measured="made up")
 SIZE = 16
 
 
-def unit(rows: npt.NDArray[np.float64]) -> Vectors:
-    return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+def unit(rows: npt.NDArray[Any]) -> Vectors:
+    scaled: Vectors = (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+    return scaled
 
 
 @dataclasses.dataclass
