@@ -1,9 +1,9 @@
 """The clip of a singer and a pianist: how soon is the singer named, and is anybody named wrongly?
 
 ``python -m bench.faces clip``; needs ../shared/data/faces (named_samples, and lfw_subset for a gallery of 200). Each
-member is enrolled from one portrait, which the product would refuse: there are no more. Truth, from the recording's
-README: the singer at 0 to 1 s (47 px, a microphone before his mouth) and, close, at 3.4 to 7.4 s; the pianist (in
-profile) between; from 7.5 s on only the audience.
+member is enrolled from one portrait, which the product would refuse: there are no more. Truth: the shots, cut where the
+picture changes at once. The singer from afar (47 px, a microphone before his mouth), the pianist in profile, the singer
+close, and the audience, in which nobody is a member.
 """
 
 from pathlib import Path
@@ -19,6 +19,8 @@ from models.gallery import Gallery
 from models.visit import VisitFace
 
 FACES = Path(__file__).resolve().parents[2] / "shared" / "data" / "faces"
+CUTS = (0.65, 2.72, 7.02)
+"""Seconds, just before the first frames of the second, third and fourth shot (frames 20, 82 and 211)."""
 SINGER, PIANIST = "lin-manuel-miranda", "alex-lacamoire"
 
 
@@ -50,13 +52,9 @@ def members(encoder: FaceEncoder, detector: FaceDetector, size: int) -> dict[str
 
 def expected(second: float) -> set[str]:
     """Who may be named at that time."""
-    if second >= 7.5:
+    if second > CUTS[2]:
         return set()
-    return (
-        {PIANIST, SINGER}
-        if 0.9 < second < 1.1 or 3.2 < second < 3.6
-        else {SINGER if second < 1 or second > 3.4 else PIANIST}
-    )
+    return {PIANIST if CUTS[0] < second < CUTS[1] else SINGER}
 
 
 class Tracks:
