@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "audit": ("edge.commands.audit:audit", "How well the box counts, against a person who counts along."),
     "staff": ("edge.commands.staff:staff", "Learn what staff wear, to count them apart."),
+    "identify": ("edge.commands.identify:identify", "Say who is on pictures, among people enrolled from pictures."),
     "wifi": ("edge.commands.wifi:wifi", "Estimate devices from Wi-Fi captures."),
     "rfid": ("edge.commands.rfid:rfid", "Decode recorded LLRP streams."),
     "tryons": ("edge.commands.rfid:tryons", "Find try-on sessions in tag reads."),
