@@ -176,8 +176,34 @@ class Health(Data):
     clock_skew: float | None = None
 
 
+class Response(Data):
+    """What a clerk tapped on an arrival card."""
+
+    TYPE: ClassVar[str] = "yingke.response.v1"
+    arrival: UUID
+    member: Member
+    action: Literal["claim", "release", "confirm", "wrong_person", "companion", "staff", "escalate", "left"]
+    guide: Name
+
+
+class ConsentGiven(Data):
+    """A member agreed to one purpose, or took it back. The words that were shown are known by their digest."""
+
+    TYPE: ClassVar[str] = "yingke.consent.v1"
+    member: Member
+    purpose: Literal["recognition", "profile", "wifi_login", "messages"]
+    act: Literal["given", "withdrawn"]
+    version: Annotated[str, Field(pattern=r"^[0-9a-z.-]{1,32}$")]
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    language: Literal["en", "zh"]
+    taken_by: Name
+    how: Literal["tablet_signature", "tablet_code", "command", "customer_phone", "paper"]
+    stores: tuple[Name, ...] = ()
+
+
 DATA_TYPES: dict[str, type[Data]] = {
-    kind.TYPE: kind for kind in (Visit, Zone, FootfallMinute, Arrival, DevicesWindow, TryOn, Item, Health)
+    kind.TYPE: kind
+    for kind in (Visit, Zone, FootfallMinute, Arrival, DevicesWindow, TryOn, Item, Health, Response, ConsentGiven)
 }
 
 DataT = TypeVar("DataT", bound=Data)
