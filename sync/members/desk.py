@@ -19,7 +19,7 @@ from sync.events import Arrival, Event, Response, utc
 from sync.members.errors import MemberError
 
 Action = Literal["claim", "release", "confirm", "wrong_person", "companion", "staff", "escalate", "left"]
-Method = Literal["face", "qr", "rfid_card", "wifi_login", "told"]
+Method = Literal["face", "qr", "rfid_card", "wifi_login"]
 State = Literal["waiting", "claimed", "closed"]
 Reply = Literal["done", "taken", "closed", "unknown"]
 ACTIONS: tuple[Action, ...] = get_args(Action)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sync.members import ledger
+from sync.members.cards import CustomerCard
 from sync.members.consent import Consent, Purpose
 from sync.members.errors import MemberError
 from sync.members.vault import Bound, Vault
@@ -29,6 +30,7 @@ DAY_S = 86400.0
 AFTER_VISIT_S = 365 * DAY_S
 LONGEST_S = 3 * 365 * DAY_S
 """PRIVACY rule 6: twelve months after the last visit, thirty-six at most."""
+CARD_DAYS = 30.0
 FILING_WARNING = 80_000
 """PRIVACY rule 13: in China a filing duty starts at 100,000 enrolled faces."""
 _BACK_S = 300.0
@@ -38,6 +40,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS template (
   member TEXT NOT NULL, model TEXT NOT NULL, key TEXT NOT NULL, made REAL NOT NULL, seen REAL NOT NULL,
   sealed BLOB NOT NULL, PRIMARY KEY (member, model));
+CREATE TABLE IF NOT EXISTS card (
+  member TEXT PRIMARY KEY, key TEXT NOT NULL, expires REAL NOT NULL, sealed BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS tombstone (member TEXT PRIMARY KEY, time REAL NOT NULL, command TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS state (
   one INTEGER PRIMARY KEY CHECK (one = 1), store TEXT NOT NULL, revision INTEGER NOT NULL, latest REAL NOT NULL);
@@ -142,6 +146,8 @@ class Register:
                     db.execute("DELETE FROM tombstone WHERE member = ?", (consent.member,))
                 elif consent.purpose == "recognition":
                     self._drop(db, consent.member)
+                elif consent.purpose == "profile":
+                    self._drop_card(db, consent.member)
             self._revise(db)
 
     def consents(self, member: str) -> list[Consent]:
@@ -225,6 +231,8 @@ class Register:
             for member in gone:
                 self._drop(db, member)
                 ledger.append(db, "access", now, member, {"who": "box", "what": "expired"})
+            for (member,) in db.execute("SELECT member FROM card WHERE expires <= ?", (now,)).fetchall():
+                self._drop_card(db, member)
             ledger.expire(db, now)
             if gone:
                 self._revise(db)
@@ -234,6 +242,7 @@ class Register:
         """Delete templates and their keys, withdraw every consent, and leave a tombstone. Harmless when repeated."""
         with self._changing() as db:
             count = self._drop(db, member)
+            self._drop_card(db, member)
             given = self._allowed(db, None, now, member).get(member, {})
             for last in given.values():
                 taken = last.model_copy(
@@ -258,6 +267,36 @@ class Register:
         """How many members have a template here."""
         with self._reading() as db:
             return int(db.execute("SELECT COUNT(DISTINCT member) FROM template").fetchone()[0])
+
+    # Cards ------------------------------------------------------------------------------------------------------------
+
+    def keep_card(self, card: CustomerCard, now: float, days: float = CARD_DAYS) -> None:
+        """Keep what a clerk may see of a member, for some days.
+
+        Raises ``MemberError``: ``erased`` for somebody who was, ``no_consent`` who has not agreed to ``profile``.
+        """
+        with self._changing() as db:
+            self._tick(db, now)
+            if db.execute("SELECT 1 FROM tombstone WHERE member = ?", (card.member,)).fetchone():
+                raise MemberError("erased", f"{card.member} was erased here", "nothing of theirs is taken in again")
+            if card.member not in self._allowed(db, "profile", now, card.member):
+                raise MemberError(
+                    "no_consent", f"{card.member} has not agreed to a profile", "record it first: yingke consent give"
+                )
+            replaced = db.execute("SELECT key FROM card WHERE member = ?", (card.member,)).fetchall()
+            bound = Bound(self.store, card.member, "card", self._vault.new_key(now))
+            sealed = self._vault.seal(card.model_dump_json().encode(), bound)
+            row = (card.member, bound.key, now + days * DAY_S, sealed)
+            db.execute("INSERT OR REPLACE INTO card VALUES (?, ?, ?, ?)", row)
+        self._vault.forget([key for (key,) in replaced])
+
+    def card(self, member: str, now: float) -> CustomerCard | None:
+        """What is known of a member; None when nothing is, or no more. Note who looked with ``look``."""
+        with self._reading() as db:
+            row = db.execute("SELECT key, expires, sealed FROM card WHERE member = ?", (member,)).fetchone()
+            if row is None or row[1] <= now or member not in self._allowed(db, "profile", now, member):
+                return None
+        return CustomerCard.model_validate_json(self._vault.open(row[2], Bound(self.store, member, "card", row[0])))
 
     # Who looked -------------------------------------------------------------------------------------------------------
 
@@ -300,6 +339,10 @@ class Register:
         self._vault.forget(keys)
         db.execute("DELETE FROM template WHERE member = ?", (member,))
         return len(keys)
+
+    def _drop_card(self, db: sqlite3.Connection, member: str) -> None:
+        self._vault.forget([key for (key,) in db.execute("SELECT key FROM card WHERE member = ?", (member,))])
+        db.execute("DELETE FROM card WHERE member = ?", (member,))
 
     def _tick(self, db: sqlite3.Connection, now: float) -> None:
         """A clock in the past would bring back what has expired: refused."""

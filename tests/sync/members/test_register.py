@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sync.members.cards import CustomerCard
 from sync.members.consent import PURPOSES, Consent, Purpose, text
 from sync.members.errors import MemberError
 from sync.members.register import AFTER_VISIT_S, DAY_S, LONGEST_S, Register, Vectors
@@ -195,6 +196,27 @@ def test_erasing_twice_is_harmless_and_leaves_a_tombstone_until_a_new_consent(re
     assert not any(register.allows("M-0417", purpose, NOW + 11) for purpose in PURPOSES)
     register.record([agreed(time=NOW + 20)])
     assert register.tombstone("M-0417") is None
+
+
+def test_a_card_is_kept_encrypted_for_a_while_with_consent_only(register: Register, tmp_path: Path) -> None:
+    card = CustomerCard(member="M-0417", salutation="王女士", likes=("rose gold",))
+    with pytest.raises(MemberError, match="not agreed to a profile"):
+        register.keep_card(card, NOW)
+    register.record([agreed(purpose="profile")])
+    register.keep_card(card, NOW + 1, days=2)
+    assert register.card("M-0417", NOW + DAY_S) == card
+    assert register.card("M-0417", NOW + 3 * DAY_S) is None
+    for path in tmp_path.iterdir():
+        assert "王女士".encode() not in path.read_bytes()
+    register.record([agreed(purpose="profile", time=NOW + 5, act="withdrawn")])
+    assert register.card("M-0417", NOW + 6) is None
+
+
+def test_an_erased_member_does_not_come_back_by_a_card(register: Register) -> None:
+    register.record([agreed(purpose="profile")])
+    register.erase("M-0417", NOW + 1, "head-office", "c-1")
+    with pytest.raises(MemberError, match="was erased"):
+        register.keep_card(CustomerCard(member="M-0417"), NOW + 2)
 
 
 def test_every_look_is_kept_and_the_member_can_have_the_list(register: Register) -> None:
