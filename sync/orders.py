@@ -15,7 +15,7 @@ from sync.errors import SyncError
 from sync.events import Member, Name
 from sync.signing import SigningKey, verify
 
-Text = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43,120000}$")]
+Text = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", min_length=43, max_length=120_000)]
 """base64url without padding."""
 Signature = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{86}$")]
 Public = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]

@@ -43,8 +43,11 @@ CREATE TABLE IF NOT EXISTS template (
 CREATE TABLE IF NOT EXISTS card (
   member TEXT PRIMARY KEY, key TEXT NOT NULL, expires REAL NOT NULL, sealed BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS tombstone (member TEXT PRIMARY KEY, time REAL NOT NULL, command TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS carried (
+  id TEXT PRIMARY KEY, member TEXT NOT NULL, number INTEGER NOT NULL, receipt TEXT NOT NULL, time REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS state (
-  one INTEGER PRIMARY KEY CHECK (one = 1), store TEXT NOT NULL, revision INTEGER NOT NULL, latest REAL NOT NULL);
+  one INTEGER PRIMARY KEY CHECK (one = 1), store TEXT NOT NULL, revision INTEGER NOT NULL, latest REAL NOT NULL,
+  lease REAL NOT NULL DEFAULT 0);
 """
 
 
@@ -79,12 +82,14 @@ class Erased:
 class Register:
     """A context manager; any number of threads and processes. ``store`` is this box's.
 
+    ``leased``: the gallery opens only while the centre's lease lasts; a box that was stolen or cut off closes it.
     Entering raises ``MemberError`` when the file cannot be used or belongs to another store.
     """
 
-    def __init__(self, folder: Path, store: str) -> None:
+    def __init__(self, folder: Path, store: str, *, leased: bool = False) -> None:
         self.path = folder / "members.db"
         self.store = store
+        self._leased = leased
         self._vault = Vault(folder / "gallery-keys.db")
         self._db: sqlite3.Connection | None = None
         self._lock = threading.RLock()
@@ -100,7 +105,7 @@ class Register:
                 with self._changing() as db:
                     for statement in _statements(_SCHEMA + ledger.SCHEMA):
                         db.execute(statement)
-                    db.execute("INSERT OR IGNORE INTO state VALUES (1, ?, 0, 0)", (self.store,))
+                    db.execute("INSERT OR IGNORE INTO state VALUES (1, ?, 0, 0, 0)", (self.store,))
                     (owner,) = db.execute("SELECT store FROM state").fetchone()
             if owner != self.store:
                 raise MemberError(
@@ -187,11 +192,21 @@ class Register:
         self._vault.forget([key for (key,) in replaced])
 
     def gallery(self, model: str, now: float) -> Gallery:
-        """All that may be compared with a face now, opened. Raises ``MemberError`` (``clock``) for a clock set back."""
+        """All that may be compared with a face now, opened.
+
+        Raises ``MemberError``: ``clock`` for a clock that was set back, ``lease`` when the centre's has run out.
+        """
         templates: list[Template] = []
         left_out: dict[str, str] = {}
         with self._changing() as db:
             self._tick(db, now)
+            (lease,) = db.execute("SELECT lease FROM state").fetchone()
+            if self._leased and now > lease:
+                raise MemberError(
+                    "lease",
+                    "the centre's lease of this box's gallery has run out",
+                    "connect the box to the centre; nobody is recognised until then",
+                )
             allowed = self._allowed(db, "recognition", now)
             rows = db.execute("SELECT member, model, key, made, seen, sealed FROM template ORDER BY member").fetchall()
             for member, of, key, made, seen, sealed in rows:
@@ -267,6 +282,33 @@ class Register:
         """How many members have a template here."""
         with self._reading() as db:
             return int(db.execute("SELECT COUNT(DISTINCT member) FROM template").fetchone()[0])
+
+    # Orders -----------------------------------------------------------------------------------------------------------
+
+    def lease(self, until: float) -> None:
+        """The centre lets the gallery be used until then."""
+        with self._changing() as db:
+            db.execute("UPDATE state SET lease = MAX(lease, ?)", (until,))
+            self._revise(db)
+
+    def receipt(self, order: str) -> str | None:
+        """The receipt of an order that was carried out; None when it was not."""
+        with self._reading() as db:
+            row = db.execute("SELECT receipt FROM carried WHERE id = ?", (order,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def number(self, member: str) -> int:
+        """The highest number of the orders that were carried out for this member, 0 before the first."""
+        with self._reading() as db:
+            (number,) = db.execute("SELECT MAX(number) FROM carried WHERE member = ?", (member,)).fetchone()
+        return int(number or 0)
+
+    def carried(self, order: str, member: str, number: int, receipt: str, now: float) -> None:
+        """Remember an order and its receipt: it may come again."""
+        with self._changing() as db:
+            row = (order, member, number, receipt, now)
+            db.execute("INSERT OR REPLACE INTO carried VALUES (?, ?, ?, ?, ?)", row)
+            db.execute("DELETE FROM carried WHERE time < ?", (now - ledger.RETENTION_S,))
 
     # Cards ------------------------------------------------------------------------------------------------------------
 
