@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS template (
 CREATE TABLE IF NOT EXISTS card (
   member TEXT PRIMARY KEY, key TEXT NOT NULL, expires REAL NOT NULL, sealed BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS tombstone (member TEXT PRIMARY KEY, time REAL NOT NULL, command TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS rfid_card (epc TEXT PRIMARY KEY, member TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS carried (
   id TEXT PRIMARY KEY, member TEXT NOT NULL, number INTEGER NOT NULL, receipt TEXT NOT NULL, time REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS state (
@@ -258,6 +259,7 @@ class Register:
         with self._changing() as db:
             count = self._drop(db, member)
             self._drop_card(db, member)
+            db.execute("DELETE FROM rfid_card WHERE member = ?", (member,))
             given = self._allowed(db, None, now, member).get(member, {})
             for last in given.values():
                 taken = last.model_copy(
@@ -282,6 +284,22 @@ class Register:
         """How many members have a template here."""
         with self._reading() as db:
             return int(db.execute("SELECT COUNT(DISTINCT member) FROM template").fetchone()[0])
+
+    # Arrival without a face -------------------------------------------------------------------------------------------
+
+    def bind_card(self, epc: str, member: str, now: float, by: str) -> None:
+        """The member carries this RFID card (EPC in hex); a card belongs to one member. Raises ``MemberError``."""
+        with self._changing() as db:
+            if db.execute("SELECT 1 FROM tombstone WHERE member = ?", (member,)).fetchone():
+                raise MemberError("erased", f"{member} was erased here", "record a new consent first")
+            db.execute("INSERT OR REPLACE INTO rfid_card VALUES (?, ?)", (epc.upper(), member))
+            ledger.append(db, "access", now, member, {"who": by, "what": "card_bound"})
+
+    def member_of_card(self, epc: str) -> str | None:
+        """Whose card it is; None for any other tag."""
+        with self._reading() as db:
+            row = db.execute("SELECT member FROM rfid_card WHERE epc = ?", (epc.upper(),)).fetchone()
+        return None if row is None else str(row[0])
 
     # Orders -----------------------------------------------------------------------------------------------------------
 

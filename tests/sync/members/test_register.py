@@ -212,6 +212,14 @@ def test_a_card_is_kept_encrypted_for_a_while_with_consent_only(register: Regist
     assert register.card("M-0417", NOW + 6) is None
 
 
+def test_rule_3_an_rfid_card_tells_its_member_until_they_are_erased(register: Register) -> None:
+    register.bind_card("e28011700000020a7f1b2c3d", "M-0417", NOW, "guide-7")
+    assert register.member_of_card("E28011700000020A7F1B2C3D") == "M-0417"
+    assert register.member_of_card("E28011700000020A7F1B2C3E") is None
+    register.erase("M-0417", NOW + 1, "head-office", "c-1")
+    assert register.member_of_card("E28011700000020A7F1B2C3D") is None
+
+
 def test_an_erased_member_does_not_come_back_by_a_card(register: Register) -> None:
     register.record([agreed(purpose="profile")])
     register.erase("M-0417", NOW + 1, "head-office", "c-1")
