@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 
 from sync.config import MqttConfig
 from sync.events import topic, uuid7
+from sync.members.errors import MemberError
+from sync.members.sealed import open_parcel
 from sync.mqtt import Broker, Link, LinkLost, Message, MqttBroker, Retry, Session
 from sync.orders import Order, OrderRefused, open_receipt
 from sync.signing import SigningKey
@@ -16,13 +18,13 @@ from sync.store.orders import OrderBook
 
 log = logging.getLogger(__name__)
 
-RECEIPTS = "yingke/v1/+/receipts"
+ANSWERS = ("yingke/v1/+/receipts", "yingke/v1/+/sealed")
 AGAIN_S = 60.0
 """An order without a receipt is sent again after so long: a box that comes back has it within a minute."""
 LEASE_S = 24 * 3600.0
 RENEW_S = 3600.0
 IDLE_S = 0.5
-_STORE = re.compile(r"^yingke/v1/([a-z0-9-]{1,32})/receipts$")
+_STORE = re.compile(r"^yingke/v1/([a-z0-9-]{1,32})/(receipts|sealed)$")
 
 
 class OrderSender:
@@ -48,7 +50,7 @@ class OrderSender:
         self._broker = broker or MqttBroker(config)
         self._links = Retry("orders", config.retry_min, config.retry_max)
         self._database = Retry("orders", config.retry_min, config.retry_max)
-        self._session = Session(f"{client}-orders", ((RECEIPTS, 1),), True)
+        self._session = Session(f"{client}-orders", tuple((name, 1) for name in ANSWERS), True)
         self._sent: dict[object, float] = {}
         """When each waiting order was sent last on this connection."""
         self._leased = float("-inf")
@@ -96,19 +98,43 @@ class OrderSender:
     def _receive(self, link: Link) -> None:
         message = link.receive(IDLE_S)
         while message is not None:
-            self._keep(message)
+            match = _STORE.match(message.topic)
+            try:
+                if match is not None and match[2] == "receipts":
+                    self._keep(link, message, match[1])
+                elif match is not None:
+                    self._pass_on(link, message, match[1])
+            except (OrderRefused, MemberError) as error:
+                log.error("orders: %s; %s", error, error.fix)
             link.acknowledge(message)
             message = link.receive(0)
 
-    def _keep(self, message: Message) -> None:
-        match = _STORE.match(message.topic)
-        if match is None:
+    def _keep(self, link: Link, message: Message, store: str) -> None:
+        receipt = open_receipt(message.payload, store)
+        self._book.received(receipt, message.payload.decode())
+        self._sent.pop(receipt.order, None)
+        if receipt.kind == "hello":
+            # A box that has come back waits for nothing: neither its lease nor what it was told meanwhile.
+            link.publish(topic(store, "commands"), self._lease(store))
+            for order in self._book.waiting(self._now()):
+                if order.store == store:
+                    link.publish(topic(store, "commands"), order.payload)
+
+    def _pass_on(self, link: Link, message: Message, store: str) -> None:
+        """A parcel of one box for another: only between boxes whose keys are known from their receipts."""
+        box = self._book.box(store)
+        if box is None:
+            # It comes again within a minute, and the lease's receipt makes the key known.
             return
-        try:
-            receipt = open_receipt(message.payload, match[1])
-            if receipt.kind == "lease":
-                return
-            self._book.received(receipt, message.payload.decode())
-            self._sent.pop(receipt.order, None)
-        except OrderRefused as error:
-            log.error("orders: %s; %s", error, error.fix)
+        parcel = open_parcel(message.payload, store, box)
+        now = self._now()
+        self._book.pass_on(parcel, self._key, now)
+        taken = Order(
+            id=parcel.id,
+            store=store,
+            number=1,
+            kind="taken",
+            issued=now,
+            expires=now + LEASE_S,
+        )
+        link.publish(topic(store, "commands"), taken.signed(self._key))

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Self
@@ -9,9 +10,10 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sync.config import MqttConfig
-from sync.events import topic
+from sync.events import topic, uuid7
 from sync.members.errors import MemberError
 from sync.members.register import Register
+from sync.members.sealed import Parcel, SealKey, unpack
 from sync.mqtt import Broker, Link, LinkLost, MqttBroker, Retry, Session
 from sync.orders import Order, OrderRefused, Outcome, Public, Receipt, open_order
 from sync.signing import SigningKey
@@ -21,6 +23,9 @@ log = logging.getLogger(__name__)
 IDLE_S = 0.5
 """How soon a stop is seen."""
 KEY_FILE = "box.key"
+SEAL_FILE = "box-seal.key"
+AGAIN_S = 60.0
+"""A parcel that the centre has not taken is sent again after so long."""
 
 
 class OrdersConfig(BaseModel):
@@ -51,8 +56,12 @@ class OrderTaker:
         config: MqttConfig,
         now: Callable[[], float],
         *,
+        seal: SealKey | None = None,
         broker: Broker | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._seal = seal
+        self._monotonic = monotonic
         self._register = register
         self._key = key
         self._centre = centre
@@ -70,10 +79,26 @@ class OrderTaker:
             try:
                 with self._broker.connect(self._session) as link:
                     self._retry.good(f"connected to {self._broker}")
+                    link.publish(topic(self._store, "receipts"), self._hello())
+                    sent = float("-inf")
                     while not stop.is_set():
+                        if self._monotonic() - sent >= AGAIN_S:
+                            sent = self._monotonic()
+                            self._post(link)
                         self._one(link)
             except LinkLost as error:
                 self._retry.wait(error, stop)
+
+    def _hello(self) -> bytes:
+        now = self._now()
+        hello = Receipt(
+            order=uuid7(now), store=self._store, kind="hello", outcome="done", time=now, box=self._key.public
+        )
+        return hello.signed(self._key)
+
+    def _post(self, link: Link) -> None:
+        for parcel in self._register.outgoing():
+            link.publish(topic(self._store, "sealed"), parcel.encode())
 
     def _one(self, link: Link) -> None:
         message = link.receive(IDLE_S)
@@ -99,6 +124,8 @@ class OrderTaker:
             return known.encode()
         if order.member is not None and order.number <= self._register.number(order.member):
             raise OrderRefused("rollback", f"order {order.id} is older than what was done for {order.member}")
+        if order.kind == "taken":
+            self._register.taken(str(order.id))
         outcome, templates = self._do(order)
         receipt = Receipt(
             order=order.id,
@@ -122,7 +149,25 @@ class OrderTaker:
             erased = self._register.erase(order.member, self._now(), "centre", str(order.id))
             log.info("orders: %s erased, %d templates", order.member, erased.templates)
             return "done", erased.templates
-        return "unreadable", 0
+        if order.kind == "template" and order.parcel is not None:
+            return self._admit(order), 0
+        return "done", 0
+
+    def _admit(self, order: Order) -> Outcome:
+        try:
+            parcel = Parcel.model_validate_json(order.parcel or "")
+            if self._seal is None or parcel.to != self._store or parcel.member != order.member:
+                return "unreadable"
+            vectors, consents = unpack(parcel, self._seal)
+            self._register.admit(parcel.member, parcel.model, vectors, consents, self._now())
+        except (ValueError, KeyError):
+            return "unreadable"
+        except MemberError as error:
+            answers: dict[str, Outcome] = {"erased": "erased", "no_consent": "no_consent", "altered": "unreadable"}
+            if error.code not in answers:
+                raise
+            return answers[error.code]
+        return "done"
 
 
 def box_key(data: Path) -> SigningKey:

@@ -19,7 +19,8 @@ Text = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", min_length=43, max_leng
 """base64url without padding."""
 Signature = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{86}$")]
 Public = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
-Kind = Literal["erase", "template", "lease"]
+Kind = Literal["erase", "template", "lease", "taken"]
+"""What a box can be told."""
 Outcome = Literal["done", "no_consent", "erased", "other_model", "unreadable", "failed"]
 MAX_ORDER_BYTES = 256 * 1024
 
@@ -35,8 +36,9 @@ class OrderRefused(SyncError):
 class Order(BaseModel):
     """What a box is told to do. Times are epoch seconds.
 
-    ``erase``: everything of ``member`` goes. ``template``: ``sealed`` is a template that another box sealed to this
-    one's key. ``lease``: the gallery may be used until ``until``.
+    ``erase``: everything of ``member`` goes. ``template``: ``parcel`` is one that another box sealed to this one's key
+    (``sync.members.sealed``). ``lease``: the gallery may be used until ``until``. ``taken``: the centre has the parcel
+    that this box sent under this order's id.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -47,13 +49,17 @@ class Order(BaseModel):
     issued: float
     expires: float
     member: Member | None = None
-    sealed: Text | None = None
+    parcel: Annotated[str, Field(max_length=200_000)] | None = None
     until: float | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        needed = {"erase": self.member, "template": self.member and self.sealed, "lease": self.until}[self.kind]
-        if needed is None:
+        if not {
+            "erase": self.member,
+            "template": self.member and self.parcel,
+            "lease": self.until,
+            "taken": True,
+        }[self.kind]:
             raise ValueError(f"an order to {self.kind} lacks what it is about")
         if self.expires <= self.issued:
             raise ValueError("it expires before it is issued")
@@ -66,12 +72,15 @@ class Order(BaseModel):
 
 
 class Receipt(BaseModel):
-    """What a box did with an order, signed by the box's key. ``templates`` is how many were deleted."""
+    """What a box did with an order, signed by the box's key. ``templates`` is how many were deleted.
+
+    ``hello`` answers no order: the box is here again, and would like its lease.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     order: UUID
     store: Name
-    kind: Kind
+    kind: Kind | Literal["hello"]
     member: Member | None = None
     outcome: Outcome
     templates: Annotated[int, Field(ge=0)] = 0

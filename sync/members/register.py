@@ -43,6 +43,8 @@ CREATE TABLE IF NOT EXISTS template (
 CREATE TABLE IF NOT EXISTS card (
   member TEXT PRIMARY KEY, key TEXT NOT NULL, expires REAL NOT NULL, sealed BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS tombstone (member TEXT PRIMARY KEY, time REAL NOT NULL, command TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS outgoing (
+  id TEXT PRIMARY KEY, member TEXT NOT NULL, parcel TEXT NOT NULL, time REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS rfid_card (epc TEXT PRIMARY KEY, member TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS carried (
   id TEXT PRIMARY KEY, member TEXT NOT NULL, number INTEGER NOT NULL, receipt TEXT NOT NULL, time REAL NOT NULL);
@@ -259,7 +261,8 @@ class Register:
         with self._changing() as db:
             count = self._drop(db, member)
             self._drop_card(db, member)
-            db.execute("DELETE FROM rfid_card WHERE member = ?", (member,))
+            for table in ("rfid_card", "outgoing"):
+                db.execute(f"DELETE FROM {table} WHERE member = ?", (member,))  # noqa: S608  # two names of our own
             given = self._allowed(db, None, now, member).get(member, {})
             for last in given.values():
                 taken = last.model_copy(
@@ -300,6 +303,45 @@ class Register:
         with self._reading() as db:
             row = db.execute("SELECT member FROM rfid_card WHERE epc = ?", (epc.upper(),)).fetchone()
         return None if row is None else str(row[0])
+
+    # To and from other stores -----------------------------------------------------------------------------------------
+
+    def send(self, name: str, member: str, parcel: str, now: float) -> None:
+        """Keep a sealed parcel until the centre has taken it."""
+        with self._changing() as db:
+            db.execute("INSERT OR REPLACE INTO outgoing VALUES (?, ?, ?, ?)", (name, member, parcel, now))
+
+    def outgoing(self) -> list[str]:
+        """The parcels that the centre has not taken yet, oldest first."""
+        with self._reading() as db:
+            return [parcel for (parcel,) in db.execute("SELECT parcel FROM outgoing ORDER BY time")]
+
+    def taken(self, name: str) -> None:
+        """The centre has this parcel."""
+        with self._changing() as db:
+            db.execute("DELETE FROM outgoing WHERE id = ?", (name,))
+
+    def admit(self, member: str, model: str, vectors: Vectors, consents: Sequence[Consent], now: float) -> None:
+        """Take in a template that the member agreed to in another store.
+
+        Raises ``MemberError``: ``erased`` when they were erased here after they agreed, ``no_consent`` when none of the
+        consents is an agreement to recognition in this store.
+        """
+        with self._reading() as db:
+            erased, known = self.tombstone(member), self.consents(member)
+            if erased is not None and erased >= max((consent.time for consent in consents), default=0.0):
+                raise MemberError(
+                    "erased", f"{member} was erased here", "nothing of theirs comes back without a new consent"
+                )
+            last_word = max((each.time for each in known if each.purpose == "recognition"), default=0.0)
+            new = [
+                consent
+                for consent in consents
+                if consent.member == member and consent not in known and consent.time >= last_word
+            ]
+            del db
+        self.record(new)
+        self.enrol(member, model, vectors, now, "other-store")
 
     # Orders -----------------------------------------------------------------------------------------------------------
 

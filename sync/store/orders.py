@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Engine, RowMapping, func, select, update
 
 from sync.events import uuid7
+from sync.members.sealed import Parcel
 from sync.orders import Kind, Order, OrderRefused, Receipt, open_receipt
 from sync.signing import SigningKey
 from sync.store import tables
@@ -14,6 +15,8 @@ from sync.store.database import insert, reading, translated, writing
 
 ERASE_LASTS_S = 400 * 86400.0
 """A box that was away for so long has lost its gallery to expiry."""
+
+TEMPLATE_LASTS_S = 30 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,36 @@ class OrderBook:
                 [{"member": member, "time": round(now * 1000)}],
             )
         return self.of(member)
+
+    def pass_on(self, parcel: Parcel, key: SigningKey, now: float) -> None:
+        """Order the box of the parcel's receiver to take it in; once, however often the parcel comes.
+
+        A member who was erased after the parcel was sent is not passed on.
+        """
+        erased = self.erased(parcel.member)
+        if erased is not None and erased >= parcel.sent:
+            return
+        with translated(), writing(self._engine) as connection:
+            table = tables.box_order
+            last = connection.scalar(select(func.max(table.c.number)).where(table.c.member == parcel.member)) or 0
+            order = Order(
+                id=parcel.id,
+                store=parcel.to,
+                number=max(last + 1, round(now * 1000)),
+                kind="template",
+                issued=now,
+                expires=now + TEMPLATE_LASTS_S,
+                member=parcel.member,
+                parcel=parcel.model_dump_json(),
+            )
+            connection.execute(insert(connection, table).on_conflict_do_nothing(), [_row(order, order.signed(key))])
+
+    def box(self, store: str) -> str | None:
+        """The public key of a store's box; None before its first receipt."""
+        with reading(self._engine) as connection:
+            keys = tables.box_key
+            public: str | None = connection.scalar(select(keys.c.public).where(keys.c.store == store))
+            return public
 
     def of(self, member: str) -> list[OrderRow]:
         """The orders about a member, oldest first."""

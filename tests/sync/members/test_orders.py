@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sync.broker import Broker
@@ -13,6 +14,7 @@ from sync.config import MqttConfig
 from sync.events import topic, uuid7
 from sync.members.errors import MemberError
 from sync.members.register import Register
+from sync.members.sealed import Parcel, SealKey, open_parcel, pack, unpack
 from sync.order_sender import OrderSender
 from sync.order_taker import OrderTaker, box_key
 from sync.orders import Order, OrderRefused, open_order, open_receipt
@@ -36,7 +38,8 @@ class Box:
         self.store = store
         self.register = Register(folder, store)
         self.key = box_key(folder)
-        self.taker = OrderTaker(self.register, self.key, centre, mqtt, lambda: LATER, broker=broker)
+        self.seal = SealKey.open_or_make(folder / "box-seal.key")
+        self.taker = OrderTaker(self.register, self.key, centre, mqtt, lambda: LATER, seal=self.seal, broker=broker)
 
     def take(self, order: Order, centre: SigningKey) -> bytes:
         return self.taker.carry_out(order.signed(centre))
@@ -203,6 +206,78 @@ def test_a_box_without_the_centres_lease_recognises_nobody(tmp_path: Path, centr
         assert register.gallery(MODEL, LATER).templates
         with pytest.raises(MemberError):
             register.gallery(MODEL, LATER + 901)
+
+
+def parcel_for(box: Box, other: Box, seed: int = 1, *, stores: tuple[str, ...] = ("s1", "s2")) -> Parcel:
+    consent = agreed(stores=stores)
+    box.register.record([consent])
+    face = vectors(seed)
+    box.register.enrol("M-0417", MODEL, face, NOW + 1, "guide-7")
+    return pack(box.store, other.store, other.seal.public, "M-0417", MODEL, face, [consent], NOW + 2)
+
+
+def test_rule_5_a_template_reaches_the_other_stores_that_the_member_named_and_the_centre_cannot_read_it(
+    tmp_path: Path, centre: SigningKey, book: OrderBook
+) -> None:
+    broker = FakeBroker()
+    here, there = (Box(tmp_path / name, name, centre.public, broker) for name in ("s1", "s2"))
+    with here.register, there.register:
+        parcel = parcel_for(here, there)
+        here.register.send(str(parcel.id), "M-0417", parcel.signed(here.key).decode(), NOW + 2)
+        sender = OrderSender(book, centre, ["s1", "s2"], MQTT, lambda: LATER, broker=broker)
+        with running(sender):
+            until(lambda: bool(broker._kept), 5)
+            with running(here.taker, there.taker):
+                until(lambda: there.register.enrolled() == 1 and not here.register.outgoing(), 10)
+        (template,) = there.register.gallery(MODEL, LATER).templates
+        np.testing.assert_array_equal(template.vectors, vectors(1))
+    for row in vectors(1):
+        assert not any(row.tobytes()[:8] in payload for _, payload in broker.sent)
+        assert row.tobytes()[:8] not in (tmp_path / "central.db").read_bytes()
+
+
+def test_rule_5_a_store_that_the_member_did_not_name_refuses_the_template(tmp_path: Path, centre: SigningKey) -> None:
+    here, there = (Box(tmp_path / name, name, centre.public, None) for name in ("s1", "s2"))
+    with here.register, there.register:
+        parcel = parcel_for(here, there, stores=("s1",))
+        with pytest.raises(MemberError, match="has not agreed"):
+            there.register.admit("M-0417", MODEL, *unpack(parcel, there.seal), LATER)
+        assert there.register.enrolled() == 0
+
+
+def test_rule_7_a_tombstone_keeps_an_erased_member_from_coming_back(tmp_path: Path, centre: SigningKey) -> None:
+    here, there = (Box(tmp_path / name, name, centre.public, None) for name in ("s1", "s2"))
+    with here.register, there.register:
+        parcel = parcel_for(here, there)
+        there.register.erase("M-0417", NOW + 50, "centre", "c-1")
+        late = Order(
+            id=parcel.id,
+            store="s2",
+            number=9,
+            kind="template",
+            issued=LATER,
+            expires=LATER + 900,
+            member="M-0417",
+            parcel=parcel.model_dump_json(),
+        )
+        assert open_receipt(there.take(late, centre), "s2").outcome == "erased"
+        assert there.register.enrolled() == 0
+
+
+def test_a_parcel_opens_for_its_receiver_only_and_not_once_it_was_changed(tmp_path: Path, centre: SigningKey) -> None:
+    here, there = (Box(tmp_path / name, name, centre.public, None) for name in ("s1", "s2"))
+    with here.register, there.register:
+        parcel = parcel_for(here, there)
+        for wrong in (
+            parcel.model_copy(update={"member": "M-0418"}),
+            parcel.model_copy(update={"sealed": "B" + parcel.sealed[1:]}),
+        ):
+            with pytest.raises(MemberError, match="does not open"):
+                unpack(wrong, there.seal)
+        with pytest.raises(MemberError, match="does not open"):
+            unpack(parcel, here.seal)
+        with pytest.raises(MemberError, match="did not sign"):
+            open_parcel(parcel.signed(there.key), "s1", here.key.public)
 
 
 def test_an_erasure_over_real_brokers(
