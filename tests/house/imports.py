@@ -21,6 +21,7 @@ SEAMS = {
     "face_recognition_models": ("models.faces",),
     "yaml": ("sync.settings",),
     "sqlite3": ("sync.outbox", "sync.store", "sync.members"),
+    "argon2": ("sync.members.guides",),
     "cryptography": ("sync.signing", "sync.members.vault", "sync.members.sealed"),
     "sqlite_utils": ("edge.commands.outbox",),
     "sqlalchemy": ("sync.store", "sync.config"),
