@@ -16,6 +16,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("edge.commands.demo:demo", "A store day on this machine: broker, centre, edge and a page to open."),
     "edge": ("edge.commands.edge:edge", "Run the box of one store: sensors to events to the centre."),
     "centre": ("dashboard.commands:centre", "Run the central half: ingest, database and the pages."),
+    "tablet": ("dashboard.tablet.commands:tablet", "Serve the tablets of one store: arrival cards, taps, consent."),
+    "guides": ("dashboard.tablet.commands:guides", "Who may log in to the tablets of a store."),
     "count": ("edge.commands.count:count", "Count the people who cross lines in a video."),
     "wifi": ("edge.commands.wifi:wifi", "Estimate devices from Wi-Fi captures."),
     "rfid": ("edge.commands.rfid:rfid", "Decode recorded LLRP streams."),
@@ -62,11 +64,13 @@ def config() -> None:
 def check(path: Path) -> None:
     """Check PATH (config.yaml) as the edge and the centre would read it, without starting anything."""
     from dashboard.config import CentreFile
+    from dashboard.tablet.config import TabletFile
     from edge.config import EdgeFile
     from sync.settings import load
 
     edge = load(path, EdgeFile)
     load(path, CentreFile)
+    load(path, TabletFile)
     click.echo(f"{path}: good: store {edge.store.id}, {len(edge.sensors.names())} sensors")
 
 
@@ -74,10 +78,11 @@ def check(path: Path) -> None:
 def schema() -> None:
     """Print the JSON Schema of config.yaml."""
     from dashboard.config import CentreFile
+    from dashboard.tablet.config import TabletFile
     from edge.config import EdgeFile
     from sync.settings import merged_schema
 
-    click.echo(merged_schema([EdgeFile, CentreFile]))
+    click.echo(merged_schema([EdgeFile, CentreFile, TabletFile]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

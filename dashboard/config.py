@@ -36,6 +36,7 @@ class CentreFile(BaseModel):
     sync: SyncConfig = SyncConfig()
     dashboard: DashboardConfig = DashboardConfig()
     clock: SimulatedClock | None = None
+    tablet: Any = None
     sensors: Any = None
     models: Any = None
     edge: Any = None

@@ -2,22 +2,41 @@
 
 import errno
 import socket
+from pathlib import Path
+from typing import Protocol
 
 import uvicorn
 from fastapi import FastAPI
 
-from dashboard.config import DashboardConfig
 from sync.errors import SyncError
 
 PATIENCE_S = 2
 """For open streams at shutdown; they look every half second."""
 
 
+class Address(Protocol):
+    """Where to serve: of the section of the configuration that the page has."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
+
 class PageServer(uvicorn.Server):
     """Serves an application of ``dashboard.app.create_app``."""
 
-    def __init__(self, app: FastAPI) -> None:
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=PATIENCE_S)
+    def __init__(self, app: FastAPI, certificate: Path | None = None, key: Path | None = None) -> None:
+        """With ``certificate`` and ``key`` (PEM) it speaks TLS only."""
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=PATIENCE_S,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+            server_header=False,
+        )
         super().__init__(config)
         self._changes = app.state.changes
 
@@ -26,7 +45,7 @@ class PageServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def bind(config: DashboardConfig) -> socket.socket:
+def bind(config: Address) -> socket.socket:
     """The listening socket, or one clear line when the port is taken."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)

@@ -41,6 +41,7 @@ class EdgeFile(BaseModel):
     sync: SyncConfig = SyncConfig()
     clock: SimulatedClock | None = None
     dashboard: Any = None
+    tablet: Any = None
     stores: Any = None
 
     @model_validator(mode="after")

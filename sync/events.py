@@ -322,10 +322,13 @@ def _decode_any(payload: bytes) -> AnyEvent:
         raise InvalidEvent(f"{'.'.join(str(part) for part in known) or 'event'}: {first['type']}") from error
 
 
-def uuid7(seconds: float) -> UUID:
-    """A UUIDv7 (RFC 9562, 5.7) for that moment: 48 bits of milliseconds, then 74 random bits."""
+def uuid7(seconds: float, bits: bytes | None = None) -> UUID:
+    """A UUIDv7 (RFC 9562, 5.7) for that moment: 48 bits of milliseconds, then 74 random bits.
+
+    ``bits``: ten bytes to take instead, where the same thing must get the same id again.
+    """
     millis = int(seconds * 1000) & ((1 << 48) - 1)
-    random = int.from_bytes(os.urandom(10), "big")
+    random = int.from_bytes(os.urandom(10) if bits is None else bits, "big")
     value = millis << 80 | 0x7 << 76 | (random >> 68 & 0xFFF) << 64 | 0b10 << 62 | random & ((1 << 62) - 1)
     return UUID(int=value)
 

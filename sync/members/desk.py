@@ -146,6 +146,11 @@ class Desk:
                 ),
             )
 
+    def passed(self, through: int) -> None:
+        """The outbox was read up to this number, and there is no card to make of it."""
+        with self._changing() as db:
+            db.execute("UPDATE state SET through = MAX(through, ?)", (through,))
+
     def tap(self, tap: Tap, sensor: str = "tablet") -> Answer:
         """Apply a tap, once. What it did is told by the state that every tablet sees."""
         with self._changing() as db:

@@ -51,13 +51,14 @@ def append(db: sqlite3.Connection, book: Book, time: float, member: str, body: d
     return cursor.lastrowid
 
 
-def entries(db: sqlite3.Connection, book: Book, member: str | None = None) -> Iterator[Entry]:
-    """In the order they were written."""
-    wanted = "SELECT seq, book, time, member, body FROM ledger WHERE book = ?"
-    rows = (
-        db.execute(f"{wanted} ORDER BY seq", (book,))
-        if member is None
-        else db.execute(f"{wanted} AND member = ? ORDER BY seq", (book, member))
+def entries(
+    db: sqlite3.Connection, book: Book, member: str | None = None, *, after: int = 0, limit: int = -1
+) -> Iterator[Entry]:
+    """In the order they were written; those after a number, at most so many (all where negative)."""
+    rows = db.execute(
+        "SELECT seq, book, time, member, body FROM ledger WHERE book = ?1 AND (?2 IS NULL OR member = ?2) AND seq > ?3"
+        " ORDER BY seq LIMIT ?4",
+        (book, member, after, limit),
     )
     for seq, kind, time, whose, body in rows:
         yield Entry(seq, kind, time, whose, json.loads(body))

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -17,6 +18,7 @@ from typing import Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from sync.events import ConsentGiven, Event, utc, uuid7
 from sync.members import ledger
 from sync.members.cards import CustomerCard
 from sync.members.consent import Consent, Purpose
@@ -50,7 +52,7 @@ CREATE TABLE IF NOT EXISTS carried (
   id TEXT PRIMARY KEY, member TEXT NOT NULL, number INTEGER NOT NULL, receipt TEXT NOT NULL, time REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS state (
   one INTEGER PRIMARY KEY CHECK (one = 1), store TEXT NOT NULL, revision INTEGER NOT NULL, latest REAL NOT NULL,
-  lease REAL NOT NULL DEFAULT 0);
+  lease REAL NOT NULL DEFAULT 0, told INTEGER NOT NULL DEFAULT 0);
 """
 
 
@@ -108,7 +110,7 @@ class Register:
                 with self._changing() as db:
                     for statement in _statements(_SCHEMA + ledger.SCHEMA):
                         db.execute(statement)
-                    db.execute("INSERT OR IGNORE INTO state VALUES (1, ?, 0, 0, 0)", (self.store,))
+                    db.execute("INSERT OR IGNORE INTO state VALUES (1, ?, 0, 0, 0, 0)", (self.store,))
                     (owner,) = db.execute("SELECT store FROM state").fetchone()
             if owner != self.store:
                 raise MemberError(
@@ -162,6 +164,28 @@ class Register:
         """The member's entries, oldest first."""
         with self._reading() as db:
             return [Consent.model_validate(entry.body) for entry in ledger.entries(db, "consent", member)]
+
+    def untold(self, limit: int = 200) -> list[tuple[int, Event]]:
+        """Consents whose event is not in the outbox yet: put them there, then call ``told`` with the last number.
+
+        The event of an entry is always the same one, so that putting it twice does no harm.
+        """
+        with self._reading() as db:
+            (told,) = db.execute("SELECT told FROM state").fetchone()
+            found = [entry for entry in ledger.entries(db, "consent", after=told, limit=limit)]
+        return [(entry.seq, self._event(entry)) for entry in found]
+
+    def told(self, seq: int) -> None:
+        """The outbox holds the consents up to this number."""
+        with self._changing() as db:
+            db.execute("UPDATE state SET told = MAX(told, ?)", (seq,))
+
+    def _event(self, entry: ledger.Entry) -> Event:
+        data = {name: value for name, value in entry.body.items() if name in ConsentGiven.model_fields}
+        digest = blake2b(f"{self.store}/{entry.seq}/{entry.time!r}".encode(), digest_size=10).digest()
+        return Event(
+            id=uuid7(entry.time, digest), sensor="members", time=utc(entry.time), data=ConsentGiven.model_validate(data)
+        )
 
     def allows(self, member: str, purpose: Purpose, now: float) -> bool:
         """Whether the member's last word on this purpose, up to ``now``, is yes for this store."""

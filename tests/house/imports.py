@@ -26,7 +26,7 @@ SEAMS = {
     "sqlite_utils": ("edge.commands.outbox",),
     "sqlalchemy": ("sync.store", "sync.config"),
     "alembic": ("sync.store",),
-    "fastapi": ("dashboard.app", "dashboard.server"),
+    "fastapi": ("dashboard.app", "dashboard.server", "dashboard.tablet.app"),
     "uvicorn": ("dashboard.server",),
     # GPL: never at run time.
     "scapy": (),

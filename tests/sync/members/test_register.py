@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sync.events import ConsentGiven
 from sync.members.cards import CustomerCard
 from sync.members.consent import PURPOSES, Consent, Purpose, text
 from sync.members.errors import MemberError
@@ -258,6 +259,20 @@ def test_looks_are_dropped_after_three_years_and_the_rest_still_verifies(registe
     assert [entry.body["what"] for entry in register.looks("M-0417")] == ["expired"]
     assert len(register.consents("M-0417")) == 1
     assert register.verify() is None
+
+
+def test_consents_are_told_to_the_centre_once_also_when_the_telling_is_cut_off(register: Register) -> None:
+    register.record([agreed(purpose="profile"), agreed()])
+    first = register.untold()
+    assert [event.data.purpose for _, event in first if isinstance(event.data, ConsentGiven)] == [
+        "profile",
+        "recognition",
+    ]
+    assert [event.id for _, event in register.untold()] == [event.id for _, event in first]
+    register.told(first[-1][0])
+    assert register.untold() == []
+    register.record([agreed(act="withdrawn", time=NOW + 3)])
+    assert len(register.untold()) == 1
 
 
 def test_a_key_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
