@@ -130,14 +130,14 @@ def a_box(folder: Path) -> Iterator[Box]:
 
 
 @contextmanager
-def served(box: Box, port: int = 0) -> Iterator[str]:
-    """The address of the tablet's page while it is served, with the pump running."""
+def served(box: Box, port: int = 0, *, pumping: bool = True) -> Iterator[str]:
+    """The address of the tablet's page while it is served, with the pump running unless a test pumps itself."""
     server = PageServer(create_tablet_app(box.shop()))
     stop = threading.Event()
     with socket.create_server(("127.0.0.1", port), reuse_port=False) as listener:
         threads = [
             threading.Thread(target=server.run, kwargs={"sockets": [listener]}),
-            threading.Thread(target=box.pump().run, args=(stop,)),
+            *([threading.Thread(target=box.pump().run, args=(stop,))] if pumping else []),
         ]
         for thread in threads:
             thread.start()
