@@ -16,9 +16,10 @@ MAY_IMPORT = {
 SEAMS = {
     "paho": ("sync.mqtt",),
     "onnxruntime": ("models.runtime",),
-    "dlib": ("models.faces",),
+    "openvino": ("models.openvino_runtime",),
+    "dlib": (),
     "face_recognition": (),
-    "face_recognition_models": ("models.faces",),
+    "face_recognition_models": ("models.dlib_resnet",),
     "yaml": ("sync.settings",),
     "sqlite3": ("sync.outbox", "sync.store", "sync.members"),
     "argon2": ("sync.members.guides",),
