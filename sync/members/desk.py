@@ -205,6 +205,31 @@ class Desk:
         with self._reading() as db:
             return sorted(self._open(db, now), key=lambda card: -card.time)
 
+    def wrong_taps(self) -> dict[str, int]:
+        """How often "wrong person" was tapped of each member's face since somebody last confirmed them."""
+        counts: dict[str, int] = {}
+        for member, action in self._judged():
+            counts[member] = counts.get(member, 0) + 1 if action == "wrong_person" else 0
+        return {member: count for member, count in counts.items() if count}
+
+    def alerts(self, since: float) -> tuple[int, int]:
+        """Of the faces that clerks judged from ``since`` on: how many were the wrong person, and how many in all."""
+        judged = [action for _, action in self._judged(since)]
+        return judged.count("wrong_person"), len(judged)
+
+    def _judged(self, since: float = 0.0) -> Iterator[tuple[str, str]]:
+        """Member and verdict of every tap on a card that a face opened, in order."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT tap.event FROM tap JOIN card ON card.id = tap.card"
+                " WHERE tap.event IS NOT NULL AND tap.time >= ? AND json_extract(card.body, '$.methods[0]') = 'face' ORDER BY tap.time",
+                (since,),
+            ).fetchall()
+        for (event,) in rows:
+            data = json.loads(event)[3]
+            if data["action"] in ("wrong_person", "confirm"):
+                yield data["member"], data["action"]
+
     @property
     def revision(self) -> int:
         """Of the last change."""

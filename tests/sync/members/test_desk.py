@@ -142,6 +142,16 @@ def test_a_tablet_that_slept_catches_up_from_its_cursor(desk: Desk) -> None:
     assert desk.since(after) == ([], after)
 
 
+def test_wrong_persons_are_counted_by_member_until_somebody_confirms_and_for_the_site(desk: Desk) -> None:
+    for member in ("M-0417", "M-0417", "M-0500"):
+        tap(desk, arrive(desk, member), "wrong_person")
+    assert desk.wrong_taps() == {"M-0417": 2, "M-0500": 1}
+    tap(desk, arrive(desk, "M-0417"), "confirm")
+    assert desk.wrong_taps() == {"M-0500": 1}
+    tap(desk, arrive(desk, "M-0600", method="qr"), "wrong_person")
+    assert desk.alerts(NOW) == (3, 4)
+
+
 def test_rule_13_arrivals_are_gone_after_ninety_days(desk: Desk) -> None:
     card = arrive(desk)
     tap(desk, card, "left")
