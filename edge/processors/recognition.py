@@ -36,10 +36,10 @@ LEAST_FRAMES = 2
 """Good pictures of one face before anything is said: with one, 3 to 13 points of TPIR are lost (docs/figures.md)."""
 LOOK_EVERY_S = 0.3
 """How often a face is looked for on a person without a burst."""
-REST_S = 1.0
+REST_S = 0.4
 """After a burst that ended with nothing."""
-MOST_BURSTS = 3
-"""Per track: whom three bursts did not tell, a fourth does not. At most so much is spent on a stranger."""
+MOST_BURSTS = 5
+"""Per track: at most so much is spent on a stranger, and so many chances has one."""
 LOOKS_A_PICTURE = 2
 HEAD_SHARE = 0.45
 """Upper part of a person's box in which the face is looked for."""
@@ -58,12 +58,12 @@ class FaceFinder(Protocol):
 class _Burst:
     """Half a second of one face. Used by the camera's thread, and by its own timer, which only ends it."""
 
-    def __init__(self, rule: MatchRule, began: float) -> None:
+    def __init__(self, rule: MatchRule, began: float, forget_after: float) -> None:
         self.began = began
         self._face = VisitFace(rule.jump)
         self._lock = threading.Lock()
         self._over = False
-        self._timer = threading.Timer(FORGET_S, self.forget)
+        self._timer = threading.Timer(forget_after, self.forget)
         self._timer.daemon = True
         self._timer.start()
 
@@ -105,7 +105,10 @@ class _Track:
 
 
 class Recogniser:
-    """One camera. ``spot``: in mode check_in, where a member chooses to be seen; None in mode entrance."""
+    """One camera, in mode check_in (its spot) or entrance.
+
+    ``forget_after``: seconds of real time; longer only for a recording that is analysed more slowly than it was filmed.
+    """
 
     def __init__(
         self,
@@ -115,7 +118,10 @@ class Recogniser:
         encoder: FaceEncoder,
         gallery: OpenGallery,
         register: Register,
+        *,
+        forget_after: float = FORGET_S,
     ) -> None:
+        self._forget_after = forget_after
         self._sensor = sensor
         self._config = config
         self._finder = finder
@@ -188,7 +194,7 @@ class Recogniser:
             if chosen is None or not face_quality(crop, faces.landmarks[chosen], MATCHED).good:
                 return
             if track.burst is None:
-                track.burst = _Burst(self._encoder.rule, frame.media_time)
+                track.burst = _Burst(self._encoder.rule, frame.media_time, self._forget_after)
                 track.bursts += 1
             vectors = self._encoder.encode(crop, faces.landmarks[chosen : chosen + 1])
             track.burst.add(vectors[0])

@@ -222,7 +222,8 @@ class Desk:
         with self._reading() as db:
             rows = db.execute(
                 "SELECT tap.event FROM tap JOIN card ON card.id = tap.card"
-                " WHERE tap.event IS NOT NULL AND tap.time >= ? AND json_extract(card.body, '$.methods[0]') = 'face' ORDER BY tap.time",
+                " WHERE tap.event IS NOT NULL AND tap.time >= ?"
+                " AND json_extract(card.body, '$.methods[0]') = 'face' ORDER BY tap.time",
                 (since,),
             ).fetchall()
         for (event,) in rows:
