@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := edge sensors models sync dashboard tests bench tools yingke.py
 
-.PHONY: demo test check lint types unit setup setup-test system lock schema figures clean
+.PHONY: demo test check soak lint types unit setup setup-test system lock schema figures clean
 
 demo: setup ## a store day on your machine; Ctrl-C stops it
 	$(BIN)/yingke demo
@@ -22,6 +22,9 @@ types:
 
 unit:
 	$(BIN)/python -m pytest
+
+soak: setup-test ## eight hours of a box with four cameras and their faults, in some minutes
+	$(BIN)/python -m bench.soak --hours 8 --cameras 4
 
 system: ## brokers, database and browser for the tests, from the system's packages
 	scripts/install-system-packages

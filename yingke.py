@@ -20,6 +20,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "guides": ("dashboard.tablet.commands:guides", "Who may log in to the tablets of a store."),
     "count": ("edge.commands.count:count", "Count the people who cross lines in a video."),
     "identify": ("edge.commands.identify:identify", "Say who is on pictures, among people enrolled from pictures."),
+    "cameras": (
+        "edge.commands.cameras:cameras",
+        "Find the cameras in the network, and the addresses of their streams.",
+    ),
     "wifi": ("edge.commands.wifi:wifi", "Estimate devices from Wi-Fi captures."),
     "rfid": ("edge.commands.rfid:rfid", "Decode recorded LLRP streams."),
     "tryons": ("edge.commands.rfid:tryons", "Find try-on sessions in tag reads."),

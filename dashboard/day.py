@@ -28,6 +28,12 @@ class Minute(Protocol):
     def left(self) -> int: ...
     @property
     def coverage(self) -> float: ...
+    @property
+    def staff_entered(self) -> int | None: ...
+    @property
+    def excluded(self) -> int | None: ...
+    @property
+    def groups(self) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -71,9 +77,9 @@ def day_view(
     # The running minute is not reported yet: only whole minutes can be covered.
     known_until = now - now % MINUTE_S
     rows: dict[float, list[Minute]] = {}
-    for row in minutes:
-        if start <= row.minute < end:
-            rows.setdefault((row.minute - start) // HOUR_S, []).append(row)
+    today = [row for row in minutes if start <= row.minute < end]
+    for row in today:
+        rows.setdefault((row.minute - start) // HOUR_S, []).append(row)
     hours: list[Hour] = []
     observed = expected = 0.0
     for index in range(round((end - start) / HOUR_S)):
@@ -96,9 +102,18 @@ def day_view(
         "local_time": datetime.fromtimestamp(now, store.zone).strftime("%H:%M"),
         "visits": sum(hour.entered or 0 for hour in hours) if observed else None,
         "left": sum(hour.left or 0 for hour in hours) if observed else None,
+        # Counted apart from the visits; null where no box looks for it.
+        "staff": _known_sum(row.staff_entered for row in today),
+        "excluded": _known_sum(row.excluded for row in today),
+        "groups": _known_sum(row.groups for row in today),
         "coverage": observed / expected if expected else None,
         "hours": [asdict(hour) for hour in hours],
     }
+
+
+def _known_sum(counts: Iterable[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
 def _covered(

@@ -8,18 +8,23 @@ from functools import partial
 from typing import Any
 
 from edge.config import EdgeFile
+from edge.frigate import subscriber
 from edge.processing import Processor
+from edge.processors.badges import BadgeBoard, BadgeProcessor
 from edge.processors.devices import DevicesProcessor
+from edge.processors.followed import FollowedProcessor
 from edge.processors.footfall import FootfallProcessor
 from edge.processors.tryons import TryOnProcessor
 from edge.runtime import Heartbeat, SensorLoop
 from models.detector import open_detector
 from models.gate import open_gated
 from sensors.camera import CameraSource
+from sensors.frigate import FrigateSource
 from sensors.readings import ProbeRequest, Source
 from sensors.rfid.config import open_rfid
 from sensors.wifi.source import CaptureSource, PipeSource, open_wifi
 from sync.clock import Now, clock, sleeper
+from sync.mqtt import MqttBroker
 from sync.outbox import Outbox
 from sync.relay import Relay
 
@@ -30,21 +35,37 @@ Part = tuple[str, Callable[[], Source[Any]], Processor[Any]]
 
 def build_loops(config: EdgeFile, outbox: Outbox, now: Now) -> list[SensorLoop]:
     """One loop for each sensor of the configuration. Raises a typed error when a model or a setting is missing."""
-    loops = []
-    for name, open_source, processor in [*_cameras(config, now), *_wifi(config, now), *_rfid(config, now)]:
-        stale = config.edge.stale_seconds if name in config.edge.counting else None
+    loops, board = [], BadgeBoard()
+    cameras = {camera.name for camera in config.sensors.cameras}
+    for name, open_source, processor in [
+        *_cameras(config, now, board),
+        *_frigate(config, now, board),
+        *_wifi(config, now),
+        *_rfid(config, now, board),
+    ]:
+        stale = config.edge.stale_seconds if name in cameras else None
         loops.append(SensorLoop(name, open_source, processor, outbox, now, stale_after=stale))
     return loops
 
 
-def _cameras(config: EdgeFile, now: Now) -> list[Part]:
+def _cameras(config: EdgeFile, now: Now, board: BadgeBoard) -> list[Part]:
     parts: list[Part] = []
     sleep = sleeper(config.clock)
     for camera in config.sensors.cameras:
         # A detector, and with it an inference thread, for each camera.
         detector = open_gated(config.models) if config.models.gate.enabled else open_detector(config.models)
-        processor = FootfallProcessor(camera.name, config.edge.counting[camera.name], detector)
+        processor = FootfallProcessor(camera.name, config.edge.counting[camera.name], detector, board)
         parts.append((camera.name, partial(CameraSource, camera, clock=now, sleep=sleep), processor))
+    return parts
+
+
+def _frigate(config: EdgeFile, now: Now, board: BadgeBoard) -> list[Part]:
+    parts: list[Part] = []
+    broker = MqttBroker(config.edge.frigate_broker or config.sync.mqtt)
+    for camera in config.sensors.frigate:
+        connect = subscriber(broker, f"yingke-{config.store.id}-{camera.name}")
+        processor = FollowedProcessor(camera.name, config.edge.counting[camera.name], "frigate", board)
+        parts.append((camera.name, partial(FrigateSource, camera, connect, now), processor))
     return parts
 
 
@@ -57,10 +78,14 @@ def _wifi(config: EdgeFile, now: Now) -> list[Part]:
     return parts
 
 
-def _rfid(config: EdgeFile, now: Now) -> list[Part]:
+def _rfid(config: EdgeFile, now: Now, board: BadgeBoard) -> list[Part]:
     parts: list[Part] = []
     for rfid in config.sensors.rfid:
-        processor = TryOnProcessor(rfid.name, config.edge.tryons[rfid.name])
+        tryons, badges = config.edge.tryons.get(rfid.name), config.edge.badges.get(rfid.name)
+        processor: Processor[Any] | None = TryOnProcessor(rfid.name, tryons) if tryons else None
+        if badges is not None:
+            processor = BadgeProcessor(rfid.name, badges, board, processor)
+        assert processor is not None, "the configuration has a use for every reader"
         parts.append((rfid.name, partial(open_rfid, rfid, now), processor))
     return parts
 

@@ -1,23 +1,25 @@
 """What the box reads of ``config.yaml``."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from edge.processors.badges import BadgesConfig
 from edge.processors.devices import DevicesConfig
 from edge.processors.footfall import FootfallConfig
 from edge.processors.tryon_config import TryOnConfig
 from models.config import ModelsConfig
 from sensors.config import SensorsConfig
 from sync.clock import SimulatedClock
-from sync.config import SyncConfig
+from sync.config import MqttConfig, SyncConfig
 from sync.events import Name
 from sync.settings import StoreConfig
 
 
 class EdgeConfig(BaseModel):
-    """What becomes of the readings: the lines of each camera, the rooms of each reader, the windows of each radio."""
+    """What becomes of the readings: each camera's lines, each reader's rooms and staff badges, each radio's windows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     data: Path = Field(default=Path(".yingke/edge"), description="folder of the outbox")
@@ -25,9 +27,13 @@ class EdgeConfig(BaseModel):
     stale_seconds: Annotated[float, Field(gt=0)] = Field(
         default=10.0, description="a camera without a picture for so long is degraded"
     )
+    frigate_broker: MqttConfig | None = Field(
+        default=None, description="the broker that Frigate publishes to; that of sync.mqtt when absent"
+    )
     counting: dict[Name, FootfallConfig] = {}
     devices: dict[Name, DevicesConfig] = {}
     tryons: dict[Name, TryOnConfig] = {}
+    badges: dict[Name, BadgesConfig] = {}
 
 
 class EdgeFile(BaseModel):
@@ -46,17 +52,44 @@ class EdgeFile(BaseModel):
 
     @model_validator(mode="after")
     def _every_sensor_is_used(self) -> Self:
-        pairs = (
-            ("counting", self.edge.counting, self.sensors.cameras),
-            ("devices", self.edge.devices, self.sensors.wifi),
-            ("tryons", self.edge.tryons, self.sensors.rfid),
+        pairs: tuple[tuple[dict[str, Mapping[str, object]], Sequence[Any]], ...] = (
+            ({"counting": self.edge.counting}, (*self.sensors.cameras, *self.sensors.frigate)),
+            ({"devices": self.edge.devices}, self.sensors.wifi),
+            ({"tryons": self.edge.tryons, "badges": self.edge.badges}, self.sensors.rfid),
         )
-        for section, uses, sensors in pairs:
+        for sections, sensors in pairs:
             names = {sensor.name for sensor in sensors}
-            for name in uses.keys() - names:
-                raise ValueError(f"edge.{section}.{name}: there is no such sensor; sensors has {_listed(names)}")
-            for name in names - uses.keys():
-                raise ValueError(f"sensor {name} is read for nothing: add edge.{section}.{name}, or remove the sensor")
+            used: set[str] = set()
+            for section, uses in sections.items():
+                used |= uses.keys()
+                for name in uses.keys() - names:
+                    raise ValueError(f"edge.{section}.{name}: there is no such sensor; sensors has {_listed(names)}")
+            for name in names - used:
+                wanted = " or ".join(f"edge.{section}.{name}" for section in sections)
+                raise ValueError(f"sensor {name} is read for nothing: add {wanted}, or remove the sensor")
+        return self
+
+    @model_validator(mode="after")
+    def _frigate_gives_no_pictures(self) -> Self:
+        for name in {camera.name for camera in self.sensors.frigate} & self.edge.counting.keys():
+            counting = self.edge.counting[name]
+            if counting.looks_at_clothes or (counting.staff and counting.staff.zones):
+                raise ValueError(
+                    f"edge.counting.{name}: Frigate sends no pictures: remove minimum_stay_seconds, re_entry_seconds, "
+                    "staff.uniforms and staff.zones there, or read this camera under sensors.cameras"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _badges_are_read(self) -> Self:
+        for camera, counting in self.edge.counting.items():
+            badges = counting.staff.badges if counting.staff else None
+            for reader in badges.readers if badges else ():
+                if reader not in self.edge.badges:
+                    raise ValueError(
+                        f"edge.counting.{camera}.staff.badges: no badges are looked for at {reader}: "
+                        f"add edge.badges.{reader}"
+                    )
         return self
 
 

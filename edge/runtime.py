@@ -33,7 +33,8 @@ class Backoff:
     """Full jitter: the n-th wait is uniform between 0 and ``min(longest, first * 2**n)`` seconds."""
 
     first: float = 0.5
-    longest: float = 30.0
+    longest: float = 10.0
+    """A camera that is back must be seen again within 15 s: up to 10 of waiting, and up to 3 until FFmpeg opened it."""
 
     def wait(self, attempt: int, rng: random.Random) -> float:
         """Seconds to wait before attempt number ``attempt`` (0 is the first retry)."""
@@ -101,18 +102,19 @@ class SensorLoop:
         """The thread's body."""
         attempt = 0
         while not stop.is_set():
-            before = self.status.readings
+            before, patience = self.status.readings, 0.0
             try:
                 with self._open_source() as source:
                     self._drain(source, stop)
                 break
             except SensorError as error:
-                reason, said = "source_lost", f"{error}; {error.fix}"
+                reason, said, patience = error.reason, f"{error}; {error.fix}", error.patience
             except Exception as error:  # the one place: a sensor's bug must not stop the others
                 reason, said = "crashed", CRASHED.format(type(error).__name__)
                 log.debug("%s crashed", self.status.sensor, exc_info=True)
             attempt = 0 if self.status.readings > before else attempt + 1
-            wait = self._backoff.wait(attempt, self._rng)
+            # Between once and twice the patience that is asked for: cameras that came back together stay apart.
+            wait = max(self._backoff.wait(attempt, self._rng), patience * self._rng.uniform(1, 2))
             self._lost(reason, said, wait)
             now = self._now()
             self._put(self._last_of(self._tell_lost, now), stop)
@@ -142,9 +144,10 @@ class SensorLoop:
             if isinstance(reading, Silence):
                 events: Sequence[Event] = ()
             else:
-                self.status.readings += 1
                 self.status.last_reading = reading.time
                 events = self._processor.process(reading)
+                # Only now: a bug that every reading meets makes the waits grow, as a source that cannot be opened does.
+                self.status.readings += 1
                 condition = None if self._observing is None else self._observing.condition
                 self.status.state, self.status.reason = ("degraded" if condition else "ok"), condition
             # The reading's own time drives what ends by silence, so that a recording gives the same events as life.
@@ -182,7 +185,7 @@ class SensorLoop:
                 attempt += 1
 
     def _lost(self, reason: str, said: str, wait: float) -> None:
-        if self.status.state != "lost":
+        if (self.status.state, self.status.reason) != ("lost", reason):
             log.warning("%s: %s; trying again in %.1f s, then with growing waits", self.status.sensor, said, wait)
         self.status.state, self.status.reason = "lost", reason
 

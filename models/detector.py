@@ -57,7 +57,7 @@ def _multiple(pixels: float) -> int:
 
 
 class Detector:
-    """YOLOX-nano on one thread. It keeps one session, for the shape of the first picture; a new shape makes a new one.
+    """YOLOX-nano on one thread. It keeps one session, for the shape of the pictures; another shape makes another one.
 
     The network takes NCHW float32, BGR 0–255 without normalisation, the picture at the top left and 114 around it.
     """
@@ -83,26 +83,33 @@ class Detector:
         self._overlap = overlap
         self._weights = find(MODEL, directory)[0].read_bytes()
         self._picture: tuple[int, int] | None = None
+        self._session: Session | None = None
+        self._input = 0, 0
 
     def detect(self, image: npt.NDArray[np.uint8], _time: float | None = None, /) -> Detections:
         """``image``: ``(height, width, 3)`` uint8 BGR. The time is for detectors that remember (``models.gate``)."""
-        self._fill(image)
-        raw = self._session.run({"images": self._tensor})[0][0]
+        raw = self._fill(image).run({"images": self._tensor})[0][0]
         return self._decode(raw)
 
-    def _fill(self, image: npt.NDArray[np.uint8]) -> None:
+    def _fill(self, image: npt.NDArray[np.uint8]) -> Session:
         """One resize into the letterbox, one pass from there into the network's own array; nothing is allocated."""
         height, width = image.shape[:2]
-        if self._picture != (width, height):
-            self._prepare(width, height)
+        if self._session is None or self._picture != (width, height):
+            self._session = self._prepare(width, height)
         cv2.resize(image, self._content, dst=self._inner, interpolation=cv2.INTER_LINEAR)
         cv2.split(self._canvas, self._planes)
         for channel, plane in zip(self._tensor[0], self._planes, strict=True):
             np.copyto(channel, plane)
+        return self._session
 
-    def _prepare(self, width: int, height: int) -> None:
+    def _prepare(self, width: int, height: int) -> Session:
+        """The session for such pictures: the one that there is, where only the number of pixels changed."""
         wide, high = input_size(width, height, self._long_side)
-        self._session = Session(_resized(self._weights, wide, high), MODEL)
+        session = self._session if self._input == (wide, high) else None
+        if session is None:
+            # The old one goes first: a camera that changes its resolution never needs the memory of two.
+            self._session, self._input = None, (wide, high)
+            session = Session(_resized(self._weights, wide, high), MODEL)
         scale = min(wide / width, high / height)
         self._content = max(1, round(width * scale)), max(1, round(height * scale))
         self._canvas = np.full((high, wide, 3), _PAD, np.uint8)
@@ -117,6 +124,7 @@ class Detector:
         self._grid = np.concatenate(grids).astype(np.float32)
         self._stride = np.concatenate(strides).astype(np.float32)[:, None]
         self._picture = width, height
+        return session
 
     def _decode(self, raw: Floats) -> Detections:
         """``raw``: ``(N, 85)``: x, y offset in cells, log width and height in strides, objectness, 80 class scores."""

@@ -157,11 +157,15 @@ def _is_concealed(grid: Picture) -> bool:
 
 def _is_smeared(green: Picture) -> bool:
     level = green.astype(np.int16)
-    repeats = np.count_nonzero(np.abs(level[1:] - level[:-1]) <= 1, axis=1) > 0.8 * level.shape[1]
-    if np.count_nonzero(repeats) <= _SMEARED_SHARE * len(repeats):
+    repeats = np.abs(level[1:] - level[:-1]) <= 1
+    still = np.count_nonzero(repeats, axis=1) > 0.8 * level.shape[1]
+    if np.count_nonzero(still) <= _SMEARED_SHARE * len(still):
         return False
-    structured = (np.abs(np.diff(level[1:], axis=1)) > 6).mean(axis=1) > 0.1
-    return bool(np.count_nonzero(repeats & structured) > _SMEARED_SHARE * len(repeats))
+    edges = np.abs(np.diff(level[1:], axis=1)) > 6
+    count = np.count_nonzero(edges, axis=1)
+    # White walls of an overexposed picture repeat too: what a decoder copies repeats at its edges as well.
+    copied = np.count_nonzero(edges & repeats[:, 1:], axis=1) > 0.8 * count
+    return bool(np.count_nonzero(still & copied & (count > 0.1 * edges.shape[1])) > _SMEARED_SHARE * len(still))
 
 
 class _Stillness:

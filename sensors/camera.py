@@ -15,20 +15,32 @@ from typing import Self
 import cv2
 
 from sensors.camera_config import CameraConfig
+from sensors.device import open_device
 from sensors.errors import FormatError, SourceError
 from sensors.readings import Frame, Image, Silence
+from sensors.refusal import check, explain
 
 # The libraries print every damaged packet to stderr; what matters is said by exceptions and by coverage.
 # FFmpeg's level (-8 is quiet) is read at the first opening, and only from the environment.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+# OpenCV opens one stream at a time in a process. FFmpeg would watch a stream for 2.8 s to estimate its rate, which
+# nothing here relies on; two pictures are enough, and then 1.0 s (H.264, 10 pictures a second). The first part is
+# OpenCV's own default, which a setting of ours replaces.
+os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_flags;prefer_tcp|fpsprobesize;2")
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
-_OPEN_TIMEOUT_MS = 10_000
+_OPEN_TIMEOUT_MS = 5_000
 _READ_TIMEOUT_MS = 5_000
 _SILENCE_AFTER = 1.0
 _GIVE_UP_AFTER = 15.0
 """Seconds without a picture that can be decoded, though the stream goes on: then it is opened again."""
 _USUAL_FPS = 25.0
+_LEAST_BACKLOG_S = 0.3
+_WAITED_S = 0.05
+"""Whoever had to be waited for so long comes just now: old pictures are there at once, up to the time to decode one."""
+_CATCH_UP_S = 2.0
+"""Seconds of reading after which pictures are taken as they come, whatever their stamps say."""
+_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
 class CameraSource:
@@ -127,7 +139,7 @@ class _Recording:
                 if wanted(index, position):
                     played = offset + position
                     yield from self._paced(began, played, start)
-                    image = _picture(self._capture)
+                    image = _picture(self._capture, self._config.rotate)
                     if image is not None:
                         yield Frame(image, start + played * self._config.time_scale, position, index)
                 index += 1
@@ -191,21 +203,22 @@ class _Live:
 
     def open(self) -> None:
         """Raises ``SourceError`` when nobody answers."""
-        device = self._config.device
-        if device is not None:
-            capture = cv2.VideoCapture(device)
-            fix = "check that the camera is plugged in and that this user may read it (group video)"
+        began = time.monotonic()
+        if self._config.device is not None:
+            capture = open_device(self._config.device, self._config.address)
         else:
             timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC]
             options = [*timeouts, _READ_TIMEOUT_MS, cv2.CAP_PROP_N_THREADS, 1]
-            capture = cv2.VideoCapture(self._config.secret_url(), cv2.CAP_FFMPEG, options)
-            fix = "check address, user and password in a player such as VLC, and that the camera is on"
-        if not capture.isOpened():
-            capture.release()
-            raise SourceError(f"camera {self._config.address} cannot be opened", fix)
+            url = self._config.secret_url()
+            check(url, self._config.address)
+            began = time.monotonic()
+            capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, options)
+            if not capture.isOpened():
+                capture.release()
+                raise explain(url, self._config.address)
         self.fps = _sane_fps(capture)
         self._lost = self._stop = False
-        self._thread = threading.Thread(target=self._read, args=(capture,), name="camera", daemon=True)
+        self._thread = threading.Thread(target=self._read, args=(capture, began), name="camera", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -217,15 +230,19 @@ class _Live:
             self._thread = None
         self._newest = None
 
-    def _read(self, capture: cv2.VideoCapture) -> None:
+    def _read(self, capture: cv2.VideoCapture, opened: float) -> None:
         wanted = _Thinner(self._config.model_copy(update={"every": 1}))
+        backlog = _Backlog(opened)
         index, began = 0, time.monotonic()
         try:
             while not self._stop and capture.grab():
                 media = time.monotonic() - began
-                image = _picture(capture) if wanted(index, media) else None
-                if image is not None:
-                    self._publish(Frame(image, self._clock(), media, index))
+                if backlog(float(capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000):
+                    self.dropped += 1
+                elif wanted(index, media):
+                    image = _picture(capture, self._config.rotate)
+                    if image is not None:
+                        self._publish(Frame(image, self._clock(), media, index))
                 index += 1
         finally:
             capture.release()
@@ -260,12 +277,47 @@ class _Live:
                 yield Silence(self._clock())
 
 
-def _picture(capture: cv2.VideoCapture) -> Image | None:
-    """The grabbed picture as BGR, or None where it cannot be decoded."""
+class _Backlog:
+    """Says which pictures of a live stream are old ones.
+
+    FFmpeg reads up to some seconds of a stream before it calls it open, and hands those pictures out at once
+    afterwards: as of now, they would show people who jump.
+    """
+
+    def __init__(self, opened: float) -> None:
+        self._opened = opened
+        self._began = self._before = time.monotonic()
+        self._first: float | None = None
+        self._over = False
+
+    def __call__(self, stamp: float) -> bool:
+        """Whether the picture with this stamp (seconds in the stream) is older than the one that comes just now."""
+        now = time.monotonic()
+        if self._over or not math.isfinite(stamp):
+            return False
+        self._first = stamp if self._first is None else self._first
+        behind = (now - self._opened) - (stamp - self._first)
+        # Motion JPEG has no stamps of its own, and FFmpeg's run at 25 a second whatever comes.
+        waited, self._before = now - self._before > _WAITED_S, now
+        self._over = behind <= _LEAST_BACKLOG_S or waited or now - self._began > _CATCH_UP_S
+        return not self._over
+
+
+def _picture(capture: cv2.VideoCapture, rotate: int) -> Image | None:
+    """The grabbed picture as BGR, upright, or None where it cannot be decoded. A grey one gets three equal channels."""
     decoded, image = capture.retrieve()
-    if not decoded or image is None or image.ndim != 3:
+    if not decoded or image is None:
         return None
-    return image.astype("uint8", copy=False)
+    return upright(image.astype("uint8", copy=False), rotate)
+
+
+def upright(image: Image, rotate: int) -> Image | None:
+    """Of ``(h, w)``, ``(h, w, 1)`` or ``(h, w, 3)`` the BGR picture, turned clockwise by ``rotate``; None of others."""
+    if image.ndim == 2 or image.shape[2] == 1:
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR).astype("uint8", copy=False)
+    elif image.shape[2] != 3:
+        return None
+    return cv2.rotate(image, _TURNS[rotate]).astype("uint8", copy=False) if rotate in _TURNS else image
 
 
 def _sane_fps(capture: cv2.VideoCapture) -> float:

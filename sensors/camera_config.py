@@ -29,6 +29,11 @@ class CameraConfig(BaseModel):
     password_env: str | None = None
     max_fps: Annotated[float, Field(gt=0, le=240)] | None = None
     """Pictures per second that are looked at; the others are skipped, which is not a loss."""
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Degrees clockwise by which the pictures are turned before anything else: for a camera that hangs upside down.
+
+    A picture alone does not tell for certain which way is up, so nothing is turned by itself. Lines and zones are drawn
+    on the turned picture."""
     every: Annotated[int, Field(ge=1)] = 1
     """Files only: look at every n-th picture."""
     start: float | None = None

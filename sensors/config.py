@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sensors.camera_config import CameraConfig
+from sensors.frigate_config import FrigateConfig
 from sensors.rfid.config import RfidConfig
 from sensors.wifi.config import WifiConfig
 
@@ -22,6 +23,7 @@ class SensorsConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     cameras: tuple[NamedCamera, ...] = ()
+    frigate: tuple[FrigateConfig, ...] = ()
     wifi: tuple[WifiConfig, ...] = ()
     rfid: tuple[RfidConfig, ...] = ()
 
@@ -34,5 +36,5 @@ class SensorsConfig(BaseModel):
         return self
 
     def names(self) -> list[str]:
-        """Of all sensors: cameras first, then Wi-Fi, then RFID."""
-        return [sensor.name for group in (self.cameras, self.wifi, self.rfid) for sensor in group]
+        """Of all sensors: cameras first, then Frigate's, then Wi-Fi, then RFID."""
+        return [sensor.name for group in (self.cameras, self.frigate, self.wifi, self.rfid) for sensor in group]

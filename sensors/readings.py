@@ -58,6 +58,30 @@ class TagRead:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """Where another system's tracker saw a person. ``time`` is when, ``since`` when it saw them first.
+
+    ``track`` is that system's own name of the person's track; ``box`` x1, y1, x2, y2 as shares of the picture (0–1);
+    ``score`` 0 to 1; ``ended`` says that the track is given up.
+    """
+
+    time: float
+    track: str
+    box: tuple[float, float, float, float]
+    score: float
+    since: float
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Another system says that it watches (``reason`` None), or why it does not, such as ``frigate_offline``."""
+
+    time: float
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """Nothing came from the source up to ``time``: an observation, and the moment to see a stop request."""
 

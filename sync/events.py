@@ -92,7 +92,11 @@ class Zone(Data):
 
 
 class FootfallMinute(Data):
-    """Totals of one line or zone in one minute. A higher ``revision`` of the same minute replaces a lower one."""
+    """Totals of one line or zone in one minute. A higher ``revision`` of the same minute replaces a lower one.
+
+    ``entered`` and ``left`` are visits. Staff and what an entry rule excludes are counted apart, never among them; each
+    is absent where the box does not look for it. ``groups`` are the buying units among those who entered.
+    """
 
     TYPE: ClassVar[str] = "yingke.footfall.minute.v1"
     minute: Time
@@ -103,6 +107,12 @@ class FootfallMinute(Data):
     revision: Count
     occupancy: Annotated[float, Field(ge=0, description="mean number of people inside while observed")] | None = None
     kind: Annotated[Literal["line", "zone"] | None, Field(description="of the place; absent: a line")] = None
+    staff_entered: Count | None = None
+    staff_left: Count | None = None
+    excluded: Annotated[
+        Count | None, Field(description="crossings, both ways, that are no visit: re-entry, U-turn, minimum stay")
+    ] = None
+    groups: Annotated[Count | None, Field(description="people who came in together count once")] = None
 
 
 class Arrival(Data):

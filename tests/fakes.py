@@ -2,11 +2,44 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Generic, Self, TypeVar
 
+from sensors.readings import Silence
 from sync.mqtt import OFFLINE, ONLINE, Link, LinkLost, Message, Session
+
+Reading = TypeVar("Reading")
+
+
+class FakeSource(Generic[Reading]):
+    """A source for ``sensors.readings.Source`` that yields what ``readings`` makes; what that raises is raised.
+
+    ``readings`` is called when the source is entered and may raise then, as a device that cannot be opened does.
+    ``dropped`` is for its maker to count up; ``opened`` and ``closed`` tell how often it was entered and left.
+    """
+
+    def __init__(self, readings: Callable[[], Iterator[Reading | Silence]]) -> None:
+        self._readings = readings
+        self._current: Iterator[Reading | Silence] = iter(())
+        self.dropped = self.opened = self.closed = 0
+
+    def __enter__(self) -> Self:
+        self._current = self._readings()
+        self.opened += 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.closed += 1
+        if isinstance(self._current, Generator):
+            self._current.close()
+
+    def __iter__(self) -> Iterator[Reading | Silence]:
+        return self._current
 
 
 @dataclass

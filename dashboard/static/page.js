@@ -59,7 +59,7 @@ function show() {
   const note = chain.notes[language] ?? chain.notes.en ?? "";
   byId("notes").hidden = note === "";
   byId("notes").textContent = note;
-  figure("visits", day.visits ?? "?", day.visits === null ? words.unknown : words.visitsHint(day.left));
+  figure("visits", day.visits ?? "?", day.visits === null ? words.unknown : words.visitsHint(day));
   figure("coverage", day.coverage === null ? "–" : `${Math.floor(day.coverage * 100)} %`,
     day.coverage === null ? words.coverageNone : day.coverage >= 0.98 ? words.coverageFull : words.coveragePart);
   figure("tryons", day.tryons);

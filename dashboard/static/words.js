@@ -1,7 +1,9 @@
 // Every word on the page, once per language; the terms are those of the product's word list.
 export const WORDS = {
   en: {
-    visits: "Visits today", visitsHint: (left) => `${left} went out · staff and re-entry are not told apart yet`,
+    visits: "Visits today", visitsHint: (day) => [`${day.left} went out`, day.groups === null ? "" : `${day.groups} groups`,
+      day.staff === null ? "staff not told apart" : `staff ${day.staff}, not in it`,
+      day.excluded === null ? "" : `re-entry, U-turn, short stay ${day.excluded}, not in it`].filter(Boolean).join(" · "),
     unknown: "unknown: nothing was observed",
     coverage: "Coverage so far", coverageFull: "all of the opening time was observed",
     coveragePart: "of the opening time so far was observed", coverageNone: "the store has not opened yet",
@@ -17,6 +19,13 @@ export const WORDS = {
     noSensors: "Sensors report here within half a minute of the box's start.",
     states: { starting: "starting", ok: "working", degraded: "degraded", lost: "lost", stopped: "stopped" },
     reasons: { silent: "no reading for a while", source_lost: "not reachable, trying again",
+      login_refused: "refuses user or password: correct them", not_found: "has no stream at this address",
+      unreachable: "does not answer: check power and network", no_video: "sends no video that can be read",
+      no_device: "is not plugged in, or may not be read",
+      reshaped: "the picture has another shape than before: check lines and zones",
+      frigate_unknown: "Frigate has not said yet that it watches", frigate_offline: "Frigate is not running",
+      frigate_no_frames: "Frigate gets no picture from this camera",
+      frigate_detect_off: "detection of this camera is switched off in Frigate",
       outbox_refuses: "cannot store events: check the disk", outbox_row_lost: "a damaged row was set aside",
       crashed: "stopped by a fault of the program, starting again",
       frozen: "the picture is frozen: restart the camera", dark: "the picture is black: check light and lens",
@@ -25,7 +34,8 @@ export const WORDS = {
     fps: (value) => `${value} readings/s`, dropped: (count) => `${count} frames dropped`,
     lineOk: "live", lineCut: "no connection to the centre: figures may be old", clock: "simulated clock", zone: "times in",
     event: {
-      visit: (d) => (d.direction === "in" ? `One person came in at ${d.line}` : `One person went out at ${d.line}`),
+      visit: (d) => `One person ${d.direction === "in" ? "came in" : "went out"} at ${d.line}${why(d, { staff: "staff",
+        re_entry: "re-entry", u_turn: "U-turn", minimum_stay: "short stay" }, " · not counted: ")}`,
       tryon: (d) => `${d.kind === "tried_on" ? "Tried on" : "In the room"}: ${item(d)} in ${d.room}, ${minutes(d)} min`,
       devices: (d) => d.inside ? `Wi-Fi: about ${Math.round(d.inside.value)} phones inside` : "Wi-Fi: estimate withheld",
       item: (d) => `Item ${d.step}: ${item(d)}`, zone: (d) => `Zone ${d.zone}: ${d.phase}`,
@@ -34,7 +44,9 @@ export const WORDS = {
     other: "中文",
   },
   zh: {
-    visits: "今日进店", visitsHint: (left) => `离店 ${left} · 暂未区分店员与再次进店`,
+    visits: "今日进店", visitsHint: (day) => [`离店 ${day.left}`, day.groups === null ? "" : `${day.groups} 组`,
+      day.staff === null ? "未区分店员" : `店员 ${day.staff}（不计入）`,
+      day.excluded === null ? "" : `再次进店、折返、停留过短 ${day.excluded}（不计入）`].filter(Boolean).join(" · "),
     unknown: "未知：没有观测",
     coverage: "目前覆盖率", coverageFull: "营业时间全部有观测", coveragePart: "的已过营业时间有观测", coverageNone: "尚未开始营业",
     tryons: "试穿（试戴）", tryonsHint: "进入试衣间的商品件数",
@@ -47,13 +59,19 @@ export const WORDS = {
     noEvents: "传感器一有观测，事件就出现在这里。",
     noSensors: "盒子启动后半分钟内，传感器会在这里报到。",
     states: { starting: "启动中", ok: "正常", degraded: "降级", lost: "失联", stopped: "已停止" },
-    reasons: { silent: "一段时间没有读数", source_lost: "连接不上，正在重试", outbox_refuses: "无法保存事件：请检查磁盘", outbox_row_lost: "一条损坏的记录已隔离",
+    reasons: { silent: "一段时间没有读数", source_lost: "连接不上，正在重试",
+      login_refused: "用户名或密码被拒绝：请更正", not_found: "该地址没有视频流", unreachable: "没有应答：请检查电源和网络",
+      no_video: "没有可读取的视频", no_device: "未插好，或没有读取权限", reshaped: "画面比例已改变：请检查计数线和区域",
+      frigate_unknown: "Frigate 尚未报告是否在工作", frigate_offline: "Frigate 未运行",
+      frigate_no_frames: "Frigate 收不到该摄像头的画面", frigate_detect_off: "Frigate 中已关闭该摄像头的检测",
+      outbox_refuses: "无法保存事件：请检查磁盘", outbox_row_lost: "一条损坏的记录已隔离",
       crashed: "程序出错中断，正在重新启动", frozen: "画面冻结：请重启摄像头", dark: "画面全黑：请检查灯光与镜头",
       uniform: "画面无内容：镜头是否被遮挡？", corrupt: "画面传输损坏：请检查线缆与网络" },
     fps: (value) => `每秒 ${value} 次读数`, dropped: (count) => `丢帧 ${count}`,
     lineOk: "实时", lineCut: "与中心断开：数字可能已过时", clock: "模拟时钟", zone: "时区",
     event: {
-      visit: (d) => (d.direction === "in" ? `${d.line}：一人进店` : `${d.line}：一人离店`),
+      visit: (d) => `${d.line}：一人${d.direction === "in" ? "进店" : "离店"}${why(d, { staff: "店员",
+        re_entry: "再次进店", u_turn: "折返", minimum_stay: "停留过短" }, " · 不计入：")}`,
       tryon: (d) => `${d.kind === "tried_on" ? "试穿" : "在试衣间"}：${item(d)}，${d.room}，${minutes(d)} 分钟`,
       devices: (d) => d.inside ? `Wi-Fi：店内约 ${Math.round(d.inside.value)} 部手机` : "Wi-Fi：估计不显示",
       item: (d) => `商品 ${({ sold: "售出", left: "离店", returned: "归位" })[d.step]}：${item(d)}`,
@@ -64,5 +82,6 @@ export const WORDS = {
   },
 };
 
+const why = (d, names, before) => d.evidence.exclusions?.length ? before + names[d.evidence.exclusions[0]] : "";
 const item = (d) => d.gtin ? `GTIN ${d.gtin}` : `EPC …${d.epc.slice(-6)}`;
 const minutes = (d) => Math.max(1, Math.round((Date.parse(d.end) - Date.parse(d.start)) / 60000));

@@ -38,12 +38,20 @@ class PictureWatch:
         self._recent: deque[tuple[float, Span]] = deque()
         """Observed intervals by the media time of the picture that completed them."""
         self._aspect: float | None = None
+        self._first_aspect: float | None = None
         self._media = 0.0
 
     @property
     def condition(self) -> str | None:
         """Why the pictures cannot be counted on, as a reason code of ``health``; None when they can."""
         return None if self._quality.condition is None else self._quality.condition.reason
+
+    @property
+    def another_shape(self) -> bool:
+        """Whether the pictures have another aspect than the first one had, for which lines and zones were drawn."""
+        if self._aspect is None or self._first_aspect is None:
+            return False
+        return abs(self._aspect / self._first_aspect - 1) > _SAME_ASPECT
 
     def picture(self, frame: Frame) -> Seen:
         """Take note of one picture; its image is not kept."""
@@ -70,4 +78,5 @@ class PictureWatch:
         if min(height, width) < LEAST_SIDE:
             return False
         before, self._aspect = self._aspect, width / height
+        self._first_aspect = self._first_aspect or self._aspect
         return before is not None and abs(self._aspect / before - 1) > _SAME_ASPECT

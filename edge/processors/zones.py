@@ -1,6 +1,6 @@
 """The zones of one camera: their configuration, ``zone`` events, and who is inside now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -54,6 +54,7 @@ class Stay:
 
     zone: str
     entered: bool
+    staff: bool
     event: Event
 
 
@@ -71,6 +72,8 @@ class Zones:
     def __init__(self, sensor: str, configs: Sequence[ZoneConfig]) -> None:
         self._sensor = sensor
         self._watches = [(config, config.watch()) for config in configs]
+        self._staff: set[tuple[str, int]] = set()
+        """Stays that were told of as those of staff: what is learnt of somebody later changes no stay."""
 
     @property
     def hold(self) -> float:
@@ -82,25 +85,37 @@ class Zones:
         """The seconds that each person inside has spent there, the longest first, by zone."""
         return {config.name: tuple(sorted(watch.waiting.values(), reverse=True)) for config, watch in self._watches}
 
-    def update(self, update: Update, time: float, clock: float, observed: Span | None) -> Stayed:
-        """As ``ZoneWatch.update``, for every zone."""
+    def update(
+        self, update: Update, time: float, clock: float, observed: Span | None, staff: Collection[int] = ()
+    ) -> Stayed:
+        """As ``ZoneWatch.update``, for every zone; ``staff``: the tracks of staff."""
         return self._stayed(
-            (config, watch.update(update.people, update.ended, time, clock, observed))
-            for config, watch in self._watches
+            (
+                (config, watch.update(update.people, update.ended, time, clock, observed))
+                for config, watch in self._watches
+            ),
+            staff,
         )
 
-    def finish(self, ended: Sequence[int]) -> Stayed:
+    def finish(self, ended: Sequence[int], staff: Collection[int] = ()) -> Stayed:
         """As ``ZoneWatch.finish``."""
-        return self._stayed((config, watch.finish(ended)) for config, watch in self._watches)
+        return self._stayed(((config, watch.finish(ended)) for config, watch in self._watches), staff)
 
-    def _stayed(self, found: Iterable[tuple[ZoneConfig, Watched]]) -> Stayed:
+    def _stayed(self, found: Iterable[tuple[ZoneConfig, Watched]], staff: Collection[int]) -> Stayed:
         told: list[Stay] = []
         present: list[Presence] = []
         for config, watched in found:
-            told += [self._stay(config, change) for change in watched.changes]
+            told += [self._stay(config, change, staff) for change in watched.changes]
             present += [Presence(config.name, span) for span in watched.present]
         return Stayed(told, present)
 
-    def _stay(self, config: ZoneConfig, change: Change) -> Stay:
-        data = Zone(zone=config.name, kind=config.kind, phase=change.phase, seconds=round(change.seconds, 3))
-        return Stay(config.name, change.phase == "enter", Event.new(self._sensor, change.clock, data))
+    def _stay(self, config: ZoneConfig, change: Change, staff: Collection[int]) -> Stay:
+        key, entered = (config.name, change.track), change.phase == "enter"
+        is_staff = change.track in staff if entered else key in self._staff
+        if entered and is_staff:
+            self._staff.add(key)
+        elif not entered:
+            self._staff.discard(key)
+        seconds = round(change.seconds, 3)
+        data = Zone(zone=config.name, kind=config.kind, phase=change.phase, seconds=seconds, staff=is_staff)
+        return Stay(config.name, entered, is_staff, Event.new(self._sensor, change.clock, data))

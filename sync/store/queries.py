@@ -13,6 +13,7 @@ from sync.store.database import reading
 
 Document = dict[str, Any]
 Kind = Literal["line", "zone"]
+_APART = ("staff_entered", "staff_left", "excluded", "groups")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class MinuteRow:
     """One minute of one line or zone: ``minute`` is its start, ``coverage`` the seconds really observed (0 to 60).
 
     ``occupancy``, of a zone, is the mean number of people inside over those seconds; None where nothing was observed.
+    ``entered`` and ``left`` are visits; what is counted apart is None where no box looked for it.
     """
 
     minute: float
@@ -29,6 +31,10 @@ class MinuteRow:
     left: int
     coverage: float
     occupancy: float | None = None
+    staff_entered: int | None = None
+    staff_left: int | None = None
+    excluded: int | None = None
+    groups: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,7 @@ class Queries:
                 func.sum(table.c.left),
                 func.sum(table.c.coverage),
                 func.sum(table.c.occupancy * table.c.coverage) / func.nullif(func.sum(weight), 0.0),
+                *(func.sum(table.c[name]) for name in _APART),
             )
             .where(table.c.store == store, table.c.kind == kind)
             .where(table.c.minute >= round(start * 1000), table.c.minute < round(end * 1000))
@@ -101,8 +108,17 @@ class Queries:
         )
         with reading(self._engine) as connection:
             return [
-                MinuteRow(minute / 1000, sensor, place, int(entered), int(left), min(60.0, coverage), occupancy)
-                for minute, sensor, place, entered, left, coverage, occupancy in connection.execute(query)
+                MinuteRow(
+                    minute / 1000,
+                    sensor,
+                    place,
+                    int(entered),
+                    int(left),
+                    min(60.0, coverage),
+                    occupancy,
+                    *(None if count is None else int(count) for count in apart),
+                )
+                for minute, sensor, place, entered, left, coverage, occupancy, *apart in connection.execute(query)
             ]
 
     def places(self, store: str, start: float, end: float, kind: Kind = "line") -> list[str]:

@@ -49,6 +49,10 @@ def _minutes(events: Iterable[AnyEvent]) -> Iterable[Row]:
                 "coverage": data.coverage,
                 "occupancy": data.occupancy,
                 "kind": data.kind or "line",
+                "staff_entered": data.staff_entered,
+                "staff_left": data.staff_left,
+                "excluded": data.excluded,
+                "groups": data.groups,
             }
 
 

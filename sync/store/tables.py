@@ -93,6 +93,11 @@ footfall_minute = Table(
     Column("occupancy", Float(53)),
     # "line" or "zone". What a zone entered is no visit.
     Column("kind", String(8), nullable=False, server_default="line"),
+    # Counted apart from visits; NULL where the box does not look for it.
+    Column("staff_entered", BigInteger),
+    Column("staff_left", BigInteger),
+    Column("excluded", BigInteger),
+    Column("groups", BigInteger),
 )
 
 tryon_hour = Table(

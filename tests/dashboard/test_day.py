@@ -21,6 +21,9 @@ class Row:
     left: int = 0
     coverage: float = 60.0
     place: str = "entrance"
+    staff_entered: int | None = None
+    excluded: int | None = None
+    groups: int | None = None
 
 
 def view(rows: list[Row], now: float, store: StoreConfig = SHANGHAI, places: tuple[str, ...] = ("entrance",)) -> Any:
@@ -71,6 +74,12 @@ def test_half_an_hour_of_observation_is_partial() -> None:
     assert hour(shown, "10:00") | {"start": ""} == {
         "label": "10:00", "start": "", "entered": 60, "left": 0, "coverage": 0.5, "covered": "partial"
     }  # fmt: skip
+
+
+def test_what_is_counted_apart_is_shown_where_a_box_looks_for_it_and_unknown_elsewhere() -> None:
+    rows = [Row(OPENS, 4, staff_entered=2, groups=3), Row(OPENS + 60, 1, staff_entered=1), Row(OPENS + 120, 1)]
+    shown = view(rows, OPENS + 3600)
+    assert (shown["visits"], shown["staff"], shown["groups"], shown["excluded"]) == (6, 3, 3, None)
 
 
 def test_one_dead_door_of_two_halves_the_coverage() -> None:

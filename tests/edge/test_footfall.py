@@ -1,3 +1,4 @@
+import weakref
 from collections.abc import Sequence
 from typing import Literal
 
@@ -242,10 +243,11 @@ def test_the_minutes_always_agree_with_the_visits(times: list[float], signs: lis
 
 def test_the_image_is_not_kept() -> None:
     counter = processor()
-    image = np.zeros((1, 0, 3), np.uint8)
-    counter.process(Frame(np.zeros((100, 0, 3), np.uint8)[:1], T0, 0.0, 0))
-    assert counter._last is not None
-    assert counter._last.image.size == 0 == image.size
+    picture = frame(0.0, (0.4, 0.5))
+    image = weakref.ref(picture.image)
+    counter.process(picture)
+    del picture
+    assert image() is None
 
 
 def test_lines_that_cannot_be_are_refused() -> None:

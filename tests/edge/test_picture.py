@@ -154,6 +154,10 @@ def test_a_camera_that_turns_from_wide_to_high_begins_anew_and_counts_nobody_for
         image = picture(tick / FPS, [12.4 if tick < 9.5 * FPS else 7.0, 30.0], size)
         camera.events += camera.processor.process(Frame(image, T0 + tick / FPS, tick / FPS, tick))
     assert camera.visits == 1
+    assert camera.condition() == "reshaped"
+    for tick in range(40 * FPS, 42 * FPS):
+        camera.processor.process(Frame(picture(tick / FPS), T0 + tick / FPS, tick / FPS, tick))
+    assert camera.condition() is None
 
 
 def test_pictures_upside_down_and_of_no_size_do_no_harm() -> None:

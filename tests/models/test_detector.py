@@ -97,3 +97,23 @@ def test_a_model_that_is_not_one_and_arrays_that_do_not_fit_are_one_clear_error(
         session.run({"images": np.zeros((1, 3, 32, 32), np.float32)})
     with pytest.raises(ModelError, match="refuses other"):
         session.run({"other": np.zeros((1, 3, 416, 416), np.float32)})
+
+
+def test_more_pixels_of_the_same_shape_need_no_other_network_and_another_shape_needs_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[str] = []
+
+    class Counted(Session):
+        def __init__(self, model: bytes, name: str) -> None:
+            made.append(name)
+            super().__init__(model, name)
+
+    # Patched because a network's memory is only seen to grow after many changes (a soak run found it so).
+    monkeypatch.setattr("models.detector.Session", Counted)
+    detector = Detector(long_side=160)
+    for shape in ((180, 320), (360, 640), (180, 320), (720, 1280)):
+        detector.detect(np.zeros((*shape, 3), np.uint8))
+    assert len(made) == 1
+    detector.detect(np.zeros((320, 180, 3), np.uint8))
+    assert len(made) == 2

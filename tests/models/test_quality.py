@@ -195,6 +195,14 @@ def test_a_dim_scene_an_upside_down_one_and_a_foggy_one_can_be_counted_on() -> N
     assert unusable_because((shop * 0.35 + 150).astype(np.uint8)) is None
 
 
+@pytest.mark.parametrize("exposure", [0.15, 0.4, 1.6, 2.0, 4.0, 6.0])
+def test_a_scene_can_be_counted_on_in_any_exposure_that_leaves_something_to_see(exposure: float) -> None:
+    # At 6.0 nine of ten pixels are white; what is left of the shelves has a sensor's noise.
+    seen = noisy(scene(), 1.5, np.random.default_rng(8)) * exposure
+    exposed = noisy(np.clip(seen, 0, 255).astype(np.uint8), 1.5, np.random.default_rng(9))
+    assert unusable_because(np.where(seen >= 255, 255, exposed).astype(np.uint8)[2::5, 2::5]) is None
+
+
 def test_a_bare_wall_with_a_door_in_it_shows_something() -> None:
     wall = np.full((360, 640, 3), 150, np.uint8)
     wall[100:360, 280:360] = 90

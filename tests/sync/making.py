@@ -29,11 +29,14 @@ def visit(seconds: float = T0, direction: str = "in") -> Event:
     return Event.new("camera-1", seconds, data)
 
 
-def minute(number: int = 0, entered: int = 1, revision: int = 0, *, coverage: float = 60.0) -> Event:
+def minute(
+    number: int = 0, entered: int = 1, revision: int = 0, *, coverage: float = 60.0, **apart: int | None
+) -> Event:
+    """``apart``: staff_entered, staff_left, excluded, groups."""
     start = T0 + 60 * number
     data = FootfallMinute(
         minute=utc(start), place="door", entered=entered, left=0, coverage=coverage, revision=revision
-    )
+    ).model_copy(update=apart)
     return Event.new("camera-1", start + 60, data)
 
 
@@ -73,7 +76,8 @@ def any_event(rng: random.Random, number: int) -> Event:
     if kind < 4:
         return visit(seconds)
     if kind < 7:
-        return minute(rng.randrange(20), rng.randrange(5), number, coverage=float(rng.randrange(61)))
+        apart = {"staff_entered": rng.randrange(3), "excluded": rng.randrange(3)} if rng.random() < 0.5 else {}
+        return minute(rng.randrange(20), rng.randrange(5), number, coverage=float(rng.randrange(61)), **apart)
     return (arrival, tryon, devices)[kind - 7](seconds)
 
 

@@ -8,6 +8,11 @@ from sync.events import decode
 from sync.store import tables
 from sync.store.rollups import HOUR_MS, millis
 
+MINUTE = (
+    *("revision", "event", "entered", "left", "coverage", "kind"),
+    *("staff_entered", "staff_left", "excluded", "groups"),
+)
+
 
 def rollups_of(engine: Engine) -> dict[str, Any]:
     """``events``: every stored event; ``rollups``: what they add up to, in the form of ``stored_rollups``."""
@@ -23,8 +28,9 @@ def rollups_of(engine: Engine) -> dict[str, Any]:
         key: tuple[Any, ...]
         if event.type == "yingke.footfall.minute.v1":
             key = (event.storeid, millis(data.minute), event.sensor, data.place, event.bootid)
-            value = (data.revision, event.id, data.entered, data.left, data.coverage, data.kind or "line")
-            minutes[key] = max(minutes.get(key, value), value)
+            apart = (data.staff_entered, data.staff_left, data.excluded, data.groups)
+            value = (data.revision, event.id, data.entered, data.left, data.coverage, data.kind or "line", *apart)
+            minutes[key] = max(minutes.get(key, value), value, key=lambda one: one[:2])
         elif event.type == "yingke.tryon.v1":
             start = millis(data.start)
             key = (event.storeid, start - start % HOUR_MS, data.gtin or data.epc, data.kind)
@@ -44,7 +50,7 @@ def stored_rollups(engine: Engine) -> dict[str, Any]:
     result = {}
     with engine.connect() as connection:
         for name, table, keys, values in (
-            ("minutes", tables.footfall_minute, 5, ("revision", "event", "entered", "left", "coverage", "kind")),
+            ("minutes", tables.footfall_minute, 5, MINUTE),
             ("tryons", tables.tryon_hour, 4, ("sessions", "milliseconds")),
             ("windows", tables.devices_window, 4, ("seq", "event")),
             ("states", tables.sensor_state, 3, ("seq", "event")),
