@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sync.clock import SimulatedClock
 from sync.config import SyncConfig
+from sync.orders import CentreOrdersConfig
 from sync.settings import StoreConfig
 
 
@@ -15,6 +16,7 @@ class DashboardConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    orders: CentreOrdersConfig | None = None
     notes: dict[Literal["en", "zh"], str] = {}
     """What every page says on top, by language, e.g. which sensors are simulated."""
 

@@ -195,6 +195,18 @@ def decoys_for(encoder: FaceEncoder, count: int | None = None, seed: int = 0) ->
     return (population or Population.shipped(encoder.name)).draw(encoder.rule.decoys if count is None else count, seed)
 
 
+def model_of(encoder: FaceEncoder) -> str:
+    """What a template is bound to: vectors of another encoder, or version, cannot be compared with its own."""
+    return f"{encoder.name}.{encoder.version}"
+
+
+def chosen(config: ModelsConfig) -> str:
+    """The name of what ``open_encoder`` would open, without opening it."""
+    if config.face_encoder is not None:
+        return config.face_encoder.name
+    return RECOMMENDED if installed() and available(RECOMMENDED, config.directory) else BUILT_IN
+
+
 def open_encoder(config: ModelsConfig | None = None, *, only: str | None = None) -> FaceEncoder:
     """The operator's encoder when one is configured, else the recommended one where it can run, else dlib's.
 

@@ -6,6 +6,7 @@ that member, unless it is the very same order, whose receipt it then sends again
 """
 
 import json
+from pathlib import Path
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
@@ -23,6 +24,13 @@ Kind = Literal["erase", "template", "lease", "taken"]
 """What a box can be told."""
 Outcome = Literal["done", "no_consent", "erased", "other_model", "unreadable", "failed"]
 MAX_ORDER_BYTES = 256 * 1024
+
+
+class CentreOrdersConfig(BaseModel):
+    """Section ``dashboard.orders``: the centre gives orders to the boxes. Without it there is none that could."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    key: Path = Field(default=Path(".yingke/centre.key"), description="the centre's signing key; made at first use")
 
 
 class OrderRefused(SyncError):

@@ -4,10 +4,12 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from models.encoders import FaceEncoder, decoys_for
+from models.encoders import FaceEncoder, decoys_for, model_of
 from models.gallery import Gallery
 from sync.errors import SyncError
 from sync.members.register import Register
+
+__all__ = ["OpenGallery", "model_of"]
 
 log = logging.getLogger("yingke.edge")
 
@@ -20,11 +22,6 @@ class WrongTaps(Protocol):
     """How often clerks said "wrong person" of each member since the last confirmation (``sync.members.desk``)."""
 
     def wrong_taps(self) -> Mapping[str, int]: ...
-
-
-def model_of(encoder: FaceEncoder) -> str:
-    """What a template is bound to: vectors of another encoder, or version, cannot be compared with its own."""
-    return f"{encoder.name}.{encoder.version}"
 
 
 class OpenGallery:

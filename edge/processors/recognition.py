@@ -7,6 +7,7 @@ clock of its own that needs no further picture (PRIVACY rule 4). What matched no
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,7 +18,7 @@ from models.alignment import Floats
 from models.encoders import FaceEncoder
 from models.face_quality import MATCHED, face_quality, main_face
 from models.faces import Faces
-from models.rule import Decision, MatchRule
+from models.rule import Decision, MatchRule, Outcome
 from models.tracker import Person, Update
 from models.visit import FRAMES, VisitFace
 from models.zones import Polygon
@@ -108,6 +109,7 @@ class Recogniser:
     """One camera, in mode check_in (its spot) or entrance.
 
     ``forget_after``: seconds of real time; longer only for a recording that is analysed more slowly than it was filmed.
+    ``only_counting``: nobody is told of anybody, only ``outcomes`` grow: for measuring a site.
     """
 
     def __init__(
@@ -120,8 +122,12 @@ class Recogniser:
         register: Register,
         *,
         forget_after: float = FORGET_S,
+        only_counting: bool = False,
     ) -> None:
         self._forget_after = forget_after
+        self._only_counting = only_counting
+        self.outcomes: Counter[Outcome] = Counter()
+        """How the bursts ended that could be decided on; numbers, and nobody's face."""
         self._sensor = sensor
         self._config = config
         self._finder = finder
@@ -216,10 +222,14 @@ class Recogniser:
         decision = burst.decide(decide)
         burst.forget()
         track.burst = None
+        if decision is not None:
+            self.outcomes[decision.outcome] += 1
         if decision is None or decision.outcome == "nothing":
             track.done = track.bursts >= MOST_BURSTS
             return []
         track.done = True
+        if self._only_counting:
+            return []
         return self._arrivals(decision, frame.time)
 
     def _arrivals(self, decision: Decision, time: float) -> list[Event]:

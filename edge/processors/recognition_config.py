@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from models.zones import problem
 from sync.events import Name
+from sync.orders import Public
 
 Place = Annotated[float, Field(ge=0, le=1)]
 Corners = tuple[tuple[Place, Place], ...]
@@ -39,7 +40,8 @@ class Override(BaseModel):
     date: date
 
 
-def _corners(corners: Corners) -> Corners:
+def checked_corners(corners: Corners) -> Corners:
+    """Raises ``ValueError`` for corners that enclose nothing."""
     if (wrong := problem(corners)) is not None:
         raise ValueError(wrong)
     return corners
@@ -50,7 +52,7 @@ class SpotConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     camera: Name
-    polygon: Annotated[Corners, AfterValidator(_corners), Field(max_length=64)]
+    polygon: Annotated[Corners, AfterValidator(checked_corners), Field(max_length=64)]
     seconds: Annotated[float, Field(ge=0, le=30)] = Field(
         default=1.5, description="standing there for so long is asking to be recognised; walking past is not"
     )
@@ -64,9 +66,15 @@ class RecognitionConfig(BaseModel):
     profile: Profile | None = None
     attestation: Attestation | None = None
     override: Override | None = None
-    site_check: Path | None = Field(default=None, description="result of: yingke identify --site-check")
+    site_check: Path | None = Field(default=None, description="written by: yingke recognition check --out FILE")
+    most_false_alerts: Annotated[float, Field(gt=0, le=0.05)] = Field(
+        default=0.01, description="mode entrance starts only when the site check's upper bound is no higher"
+    )
     spots: tuple[SpotConfig, ...] = ()
     cameras: tuple[Name, ...] = Field(default=(), description="cameras of the entrance, for mode entrance")
+    stores: dict[Name, Public] = Field(
+        default={}, description="sealing keys of other stores' boxes (yingke keys), for members who named these stores"
+    )
     card_seconds: Annotated[float, Field(ge=30, le=7200)] = Field(
         default=900.0, description="an arrival card goes after so long, or when the visitor leaves"
     )
@@ -98,8 +106,7 @@ class RecognitionConfig(BaseModel):
             raise ValueError("mode entrance needs cameras: which ones look at the entrance")
         if self.site_check is None:
             raise ValueError(
-                "mode entrance needs site_check: the false-alert rate that was measured here "
-                "(yingke identify --site-check)"
+                "mode entrance needs site_check: the false-alert rate that was measured here (yingke recognition check)"
             )
 
     @property

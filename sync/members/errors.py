@@ -15,6 +15,8 @@ Refusal = Literal[
     "unknown",
     "file",
     "lease",
+    "known",
+    "pictures",
 ]
 
 

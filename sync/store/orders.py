@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Engine, RowMapping, func, select, update
+from sqlalchemy import Engine, RowMapping, delete, func, select, update
 
 from sync.events import uuid7
 from sync.members.sealed import Parcel
@@ -98,6 +98,27 @@ class OrderBook:
             keys = tables.box_key
             public: str | None = connection.scalar(select(keys.c.public).where(keys.c.store == store))
             return public
+
+    def boxes(self) -> dict[str, str]:
+        """The public key of every box that has answered once, by store."""
+        with reading(self._engine) as connection:
+            keys = tables.box_key
+            rows = connection.execute(select(keys.c.store, keys.c.public).order_by(keys.c.store))
+            return {store: public for store, public in rows}
+
+    def forget(self, store: str) -> bool:
+        """A store's box was replaced: the key of the next receipt is taken for its own. False when none was known."""
+        with translated(), writing(self._engine) as connection:
+            keys = tables.box_key
+            return bool(connection.execute(delete(keys).where(keys.c.store == store)).rowcount)
+
+    def stores(self) -> list[str]:
+        """Every store that the database knows: of its events, orders and boxes."""
+        with reading(self._engine) as connection:
+            found: set[str] = set()
+            for table in (tables.store, tables.box_order, tables.box_key):
+                found |= set(connection.scalars(select(table.c.store).distinct()))
+            return sorted(found)
 
     def of(self, member: str) -> list[OrderRow]:
         """The orders about a member, oldest first."""
