@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,20 @@ if TYPE_CHECKING:
 
 APART_S = 0.7
 """Between two pictures from a camera: sooner they show the same thing again."""
+WORDS = {
+    "no_face": "no face",
+    "several_faces": "more than one face",
+    "small": "face too small: come nearer",
+    "blurred": "not sharp: hold still",
+    "turned": "look straight ahead",
+    "tilted": "hold the head upright",
+    "dark": "too dark",
+    "bright": "too bright",
+    "flat": "too little contrast: fog, or a light behind",
+    "cut": "the face is cut off",
+    "another_person": "another person than on the others",
+    "unreadable": "no picture that can be read",
+}
 
 
 @click.command()
@@ -128,7 +142,7 @@ def _template(collector: "Collector", judged: list[dict[str, Any]]) -> Any:
 
     template = collector.template()
     files = [each for each in judged if each["problems"]]
-    said = "; ".join(f"{each['picture']}: {', '.join(each['problems'])}" for each in files)
+    said = "; ".join(f"{each['picture']}: {in_words(each['problems'])}" for each in files)
     if any("another_person" in each["problems"] for each in files if each["picture"] != "camera"):
         raise MemberError("pictures", f"the pictures show more than one person ({said})", "give pictures of one person")
     if template is None:
@@ -139,6 +153,11 @@ def _template(collector: "Collector", judged: list[dict[str, Any]]) -> Any:
             "one face, near, from the front, in even light, sharp; then again",
         )
     return template
+
+
+def in_words(problems: Iterable[str]) -> str:
+    """Reason codes for people."""
+    return ", ".join(WORDS[code] for code in problems)
 
 
 def _files(collector: "Collector", pictures: tuple[Path, ...]) -> list[dict[str, Any]]:
@@ -166,10 +185,10 @@ def _camera(collector: "Collector", config: "EdgeFile", name: str, seconds: floa
     for image in pictures_of(found, seconds):
         said = collector.look(image)
         image[:] = 0
-        click.echo(f"picture {collector.looked}: {', '.join(said) or 'good'}", err=True)
+        click.echo(f"picture {collector.looked}: {in_words(said) or 'good'}", err=True)
         if collector.enough:
             break
-    return [{"picture": "camera", "problems": [f"{code} {count}x" for code, count in collector.problems.items()]}]
+    return [{"picture": "camera", "problems": list(collector.problems)}]
 
 
 def pictures_of(camera: Any, seconds: float) -> "Iterator[Image]":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sync.members.errors import MemberError
 from sync.members.register import FILING_WARNING, Register, Vectors
-from sync.members.sealed import pack
+from sync.members.sealed import Parcel, pack
 from sync.signing import SigningKey
 
 Near = Callable[[Mapping[str, Vectors], Vectors], Sequence[str]]
@@ -69,15 +69,18 @@ def keep(
                 f"this may be the same person as {', '.join(same)}, who is enrolled here",
                 "find out which membership is theirs; where both are to stay: --same-person-known",
             )
+        # Made before anything is kept: a key that is none then refuses the whole of it.
+        parcels, without = _parcels(register, member, model, vectors, now, stores or {}, key)
         register.enrol(member, model, vectors, now, by)
-        sent, without = _parcels(register, member, model, vectors, now, stores or {}, key)
+        for parcel, signed in parcels:
+            register.send(str(parcel.id), member, signed, now)
     finally:
         vectors[:] = 0
     count = register.enrolled()
     warning = (
         f"{count} faces are enrolled: in China a filing duty starts at 100,000" if count >= FILING_WARNING else None
     )
-    return Enrolled(member, model, sent, without, warning)
+    return Enrolled(member, model, tuple(parcel.to for parcel, _ in parcels), without, warning)
 
 
 def _parcels(
@@ -88,12 +91,19 @@ def _parcels(
     now: float,
     keys: Mapping[str, str],
     signing: SigningKey | None,
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    given = [each for each in register.consents(member) if each.purpose == "recognition"]
-    named = [store for store in given[-1].stores if store != register.store]
-    ready = tuple(store for store in named if store in keys and signing is not None)
-    for store in ready:
-        assert signing is not None
-        parcel = pack(register.store, store, keys[store], member, model, vectors, given[-1:], now)
-        register.send(str(parcel.id), member, parcel.signed(signing).decode(), now)
-    return ready, tuple(store for store in named if store not in ready)
+) -> tuple[list[tuple[Parcel, str]], tuple[str, ...]]:
+    given = [each for each in register.consents(member) if each.purpose == "recognition"][-1:]
+    named = [store for store in given[0].stores if store != register.store]
+    made, without = [], []
+    for store in named:
+        if store not in keys or signing is None:
+            without.append(store)
+            continue
+        try:
+            parcel = pack(register.store, store, keys[store], member, model, vectors, given, now)
+        except ValueError as error:
+            raise MemberError(
+                "file", f"the sealing key of {store} is none", f"correct edge.recognition.stores.{store}: yingke keys"
+            ) from error
+        made.append((parcel, parcel.signed(signing).decode()))
+    return made, tuple(without)
