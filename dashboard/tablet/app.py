@@ -1,6 +1,6 @@
 """The web application of the tablets: log in, arrival cards as they come, taps, consent. Served on the store's LAN."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,8 @@ from dashboard.app import HEADERS
 from dashboard.changes import Changes
 from dashboard.tablet.documents import card_document
 from dashboard.tablet.pump import Events
+from models.errors import ModelError
+from sensors.errors import SensorError
 from sync.clock import Now
 from sync.errors import SyncError
 from sync.events import Arrival, Event, Member, utc
@@ -51,6 +53,10 @@ class Shop:
     code_keys: tuple[str, ...] = ()
     secure: bool = False
     """Served over TLS: the cookie is for that only."""
+    encoder: str | None = None
+    """The face encoder in use, for the screens; None where nobody is recognised."""
+    enrolment: bool = False
+    """Whether pictures for enrolment can be taken here."""
 
     @property
     def today(self) -> Any:
@@ -98,18 +104,24 @@ class ConsentIn(_In):
     adult: bool = False
 
 
-def create_tablet_app(shop: Shop, *more: APIRouter) -> FastAPI:
-    """The application over one store's files; ``more`` are further routes below ``/api`` behind the same login."""
+def create_tablet_app(shop: Shop, *more: APIRouter, hooks: Sequence[APIRouter] = ()) -> FastAPI:
+    """The application over one store's files.
+
+    ``more`` are further routes below ``/api`` behind the same login, who finds the guide in ``request.state.guide``;
+    ``hooks`` are for machines, below ``/hooks``, and check by themselves who calls.
+    """
     app = FastAPI(title="Yingke tablet", docs_url=None, redoc_url=None, openapi_url=None)
     changes = app.state.changes = Changes(lambda: shop.desk.revision, LOOK_EVERY_S)
     name = SECURE_COOKIE if shop.secure else COOKIE
-    app.add_exception_handler(SyncError, _explained)
+    for known in (SyncError, SensorError, ModelError):
+        app.add_exception_handler(known, _explained)
     app.middleware("http")(_guarded)
 
     def guide(request: Request) -> Guide:
         who = shop.guides.who(request.cookies.get(name, ""), shop.now())
         if who is None:
             raise HTTPException(401, "log in again")
+        request.state.guide = who
         return who
 
     app.include_router(_session(shop, guide, name), prefix="/api")
@@ -118,6 +130,8 @@ def create_tablet_app(shop: Shop, *more: APIRouter) -> FastAPI:
     app.include_router(_consent(shop, guide), prefix="/api", dependencies=inside)
     for routes in more:
         app.include_router(routes, prefix="/api", dependencies=inside)
+    for routes in hooks:
+        app.include_router(routes, prefix="/hooks")
     _pages(app)
     return app
 
@@ -164,7 +178,9 @@ def _refusal(request: Request) -> tuple[int, str] | None:
     origin = request.headers.get("origin")
     host = request.headers.get("host", "")
     # A form of another page cannot send JSON, and cannot hide where it comes from.
-    if origin not in (f"http://{host}", f"https://{host}"):
+    # A machine has no page that it comes from, and signs what it sends.
+    machine = request.url.path.startswith("/hooks/") and origin is None
+    if not machine and origin not in (f"http://{host}", f"https://{host}"):
         return 403, "another page may not use this one"
     if not request.headers.get("content-type", "").startswith("application/json"):
         return 415, "send JSON"
@@ -204,7 +220,13 @@ def _session(shop: Shop, guide: Who, cookie: str) -> APIRouter:
 
     @routes.get("/me")
     def me(who: Annotated[Guide, Depends(guide)]) -> dict[str, Any]:
-        return {"guide": who.id, "name": who.name, "role": who.role}
+        return {
+            "guide": who.id,
+            "name": who.name,
+            "role": who.role,
+            "encoder": shop.encoder,
+            "enrolment": shop.enrolment,
+        }
 
     return routes
 

@@ -11,6 +11,7 @@ import click
 from dashboard.tablet.config import TabletFile
 
 if TYPE_CHECKING:
+    from dashboard.tablet.enrolment import Studio
     from sync.members.register import Register
 
 log = logging.getLogger("yingke.tablet")
@@ -37,6 +38,8 @@ def run(config: TabletFile, stop: threading.Event) -> None:
     """Serve until SIGTERM, Ctrl-C or ``stop``. Raises ``SyncError`` when a port or a file cannot be had."""
     from dashboard.server import PageServer, bind
     from dashboard.tablet.app import Shop, create_tablet_app
+    from dashboard.tablet.enrolment import enrolment_routes
+    from dashboard.tablet.hooks import wifi_login_routes
     from dashboard.tablet.pump import Pump
     from sync.clock import clock
     from sync.members.desk import Desk
@@ -48,7 +51,7 @@ def run(config: TabletFile, stop: threading.Event) -> None:
 
     follow_parent()
     now, data = clock(config.clock), config.edge.data
-    keys = (*config.tablet.code_keys, box_key(data).public)
+    key = box_key(data)
     with (
         bind(config.tablet) as listener,
         Outbox(data / "outbox.db", config.store.id, config.sync.outbox, now) as outbox,
@@ -58,8 +61,23 @@ def run(config: TabletFile, stop: threading.Event) -> None:
         ThreadPoolExecutor(1, "tablet") as pool,
     ):
         secure = config.tablet.certificate is not None
-        shop = Shop(config.store, desk, register, guides, outbox, now, keys, secure)
-        server = PageServer(create_tablet_app(shop), config.tablet.certificate, config.tablet.key)
+        studio = _studio(config)
+        shop = Shop(
+            config.store,
+            desk,
+            register,
+            guides,
+            outbox,
+            now,
+            (*config.signers, key.public),
+            secure,
+            _encoder(config),
+            studio is not None,
+        )
+        more = [enrolment_routes(shop, studio, config.edge.recognition.stores, key)] if studio else []
+        hooks = [wifi_login_routes(shop, config.tablet.wifi_login)] if config.tablet.wifi_login else []
+        app = create_tablet_app(shop, *more, hooks=hooks)
+        server = PageServer(app, config.tablet.certificate, config.tablet.key)
         pump = pool.submit(Pump(outbox, desk, register, now).run, stop)
         pump.add_done_callback(lambda _: setattr(server, "should_exit", True))
         try:
@@ -71,6 +89,21 @@ def run(config: TabletFile, stop: threading.Event) -> None:
         finally:
             stop.set()
         pump.result()
+
+
+def _encoder(config: TabletFile) -> str | None:
+    """Named on the screens wherever it is at work."""
+    from models.encoders import chosen
+
+    used = config.edge.recognition.mode != "off" or config.tablet.enrolment is not None
+    return chosen(config.models) if used else None
+
+
+def _studio(config: TabletFile) -> "Studio | None":
+    from dashboard.tablet.enrolment import Studio
+
+    camera, section = config.enrolment_camera, config.tablet.enrolment
+    return None if camera is None or section is None else Studio(camera, section.seconds, config.models)
 
 
 def _guide_of(register: "Register", member: str, now: float) -> str | None:

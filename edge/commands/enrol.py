@@ -1,8 +1,7 @@
 """``yingke enrol``: a member who agreed is taken into this box's gallery, from picture files or from a camera."""
 
 import json
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,9 @@ from edge.commands.members import CONFIG, JSON, the_member
 
 if TYPE_CHECKING:
     from edge.config import EdgeFile
-    from models.alignment import Image
     from models.enrolment import Collector
     from sync.members.enrolment import Enrolled
 
-APART_S = 0.7
-"""Between two pictures from a camera: sooner they show the same thing again."""
 WORDS = {
     "no_face": "no face",
     "several_faces": "more than one face",
@@ -178,40 +174,18 @@ def _files(collector: "Collector", pictures: tuple[Path, ...]) -> list[dict[str,
 
 def _camera(collector: "Collector", config: "EdgeFile", name: str, seconds: float) -> list[dict[str, Any]]:
     from sensors.errors import SourceError
+    from sensors.stills import stills
 
     found = next((each for each in config.sensors.cameras if each.name == name), None)
     if found is None:
         raise SourceError(f"there is no camera {name}", "name one of sensors.cameras")
-    for image in pictures_of(found, seconds):
+    for image in stills(found, seconds):
         said = collector.look(image)
         image[:] = 0
         click.echo(f"picture {collector.looked}: {in_words(said) or 'good'}", err=True)
         if collector.enough:
             break
     return [{"picture": "camera", "problems": list(collector.problems)}]
-
-
-def pictures_of(camera: Any, seconds: float) -> "Iterator[Image]":
-    """A picture of this camera's every ``APART_S``, for so many seconds.
-
-    A network camera gives a second reader what it gives the running box; a USB camera is the box's alone, so that the
-    box must be stopped meanwhile. Raises ``SourceError``.
-    """
-    from sensors.camera import CameraSource
-    from sensors.readings import Frame
-
-    with CameraSource(camera) as source:
-        began, last = time.monotonic(), float("-inf")
-        for reading in source:
-            moment = time.monotonic()
-            if moment - began > seconds:
-                return
-            if isinstance(reading, Frame):
-                # A recording has a time of its own.
-                position = moment if camera.live else reading.media_time
-                if position - last >= APART_S:
-                    last = position
-                    yield reading.image
 
 
 def _delete(pictures: tuple[Path, ...]) -> list[str]:

@@ -91,6 +91,8 @@ def _measure(config: "EdgeFile", strangers: Path | None, camera: str | None, min
 
 
 def _of_pictures(gallery: "Gallery", encoder: "FaceEncoder", strangers: Path) -> tuple[int, int]:
+    import numpy as np
+
     from edge.commands.identify import read_pictures
     from models.alignment import unit
     from models.faces import FaceDetector
@@ -98,7 +100,7 @@ def _of_pictures(gallery: "Gallery", encoder: "FaceEncoder", strangers: Path) ->
     people = read_pictures(strangers, encoder, FaceDetector(), by_folder=True)
     alerts = 0
     for rows in people.vectors.values():
-        alerts += gallery.decide(unit(sum(rows) / len(rows))).outcome != "nothing"
+        alerts += gallery.decide(unit(np.mean(rows, axis=0))).outcome != "nothing"
         for row in rows:
             row[:] = 0
     return len(people.vectors), alerts

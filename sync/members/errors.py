@@ -17,6 +17,7 @@ Refusal = Literal[
     "lease",
     "known",
     "pictures",
+    "busy",
 ]
 
 

@@ -25,9 +25,10 @@ SEAMS = {
     "argon2": ("sync.members.guides",),
     "cryptography": ("sync.signing", "sync.members.vault", "sync.members.sealed"),
     "sqlite_utils": ("edge.commands.outbox",),
+    "segno": ("edge.commands.members",),
     "sqlalchemy": ("sync.store", "sync.config"),
     "alembic": ("sync.store",),
-    "fastapi": ("dashboard.app", "dashboard.server", "dashboard.tablet.app"),
+    "fastapi": ("dashboard.app", "dashboard.server", "dashboard.tablet"),
     "uvicorn": ("dashboard.server",),
     # GPL: never at run time.
     "scapy": (),

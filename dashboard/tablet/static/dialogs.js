@@ -58,8 +58,9 @@ export async function askConsent(state, say, language = state.language, typed = 
     if (!agreed.length) { close(); return; }
     try {
       await ask("consent", agreed.map((text) => ({ member: name, purpose: text.purpose, act: "given", language, digest: text.digest, how: "tablet_code", adult: adult.checked })));
-      close();
       say(words.recorded);
+      if (state.me?.enrolment && agreed.some((text) => text.purpose === "recognition")) takePictures(state, say, name);
+      else close();
     } catch (error) { problem.textContent = failed(words, error); }
   };
   open(make("form", { class: "consent", onsubmit: record },
@@ -69,6 +70,38 @@ export async function askConsent(state, say, language = state.language, typed = 
       button(words.showData, "", () => showData(state, say, member.value.trim().toUpperCase()))),
     purposes, make("label", { class: "choice", for: "adult" }, adult, words.adult), problem,
     make("div", { class: "buttons" }, button(words.record, "primary", null, "submit"), button(words.close, "", close))));
+}
+
+// The box takes the pictures and tells numbers and reasons; no picture ever comes to the tablet.
+export function takePictures(state, say, member) {
+  const { words } = state;
+  const told = make("p", { class: "big", role: "status" });
+  const reasons = make("ul", { class: "soft" });
+  const problem = make("p", { class: "problem", role: "alert" });
+  const start = button(words.pictures, "primary", () => take(false));
+  const show = (progress) => {
+    told.textContent = words.good(progress.good, progress.looked);
+    reasons.replaceChildren(...Object.entries(progress.problems).sort((a, b) => b[1] - a[1]).slice(0, 3).map(([code]) => make("li", {}, words.problems[code] ?? code)));
+  };
+  const take = async (known) => {
+    start.disabled = true;
+    problem.textContent = "";
+    show({ good: 0, looked: 0, problems: {} });
+    const looking = setInterval(async () => { try { const progress = await ask("enrol"); if (progress.running) show(progress); } catch { /* the answer itself tells */ } }, 500);
+    try {
+      const done = await ask("enrol", { member, same_person_known: known });
+      show(done);
+      close();
+      say(done.warning ?? words.enrolled(done.encoder));
+    } catch (error) {
+      problem.textContent = error.code === "known" ? words.knownAlready(error.message) : error.code === "pictures" ? words.tooFew : failed(words, error);
+      if (error.code === "known") problem.append(" ", button(words.enrolAnyway, "", () => take(true)));
+      start.disabled = false;
+    } finally { clearInterval(looking); }
+  };
+  open(make("div", { class: "consent" }, make("h2", {}, `${words.picturesTitle} · ${member}`), make("p", { class: "soft" }, words.picturesHint),
+    told, reasons, problem, state.me.encoder ? make("p", { class: "soft" }, words.encoder(state.me.encoder)) : null,
+    make("div", { class: "buttons" }, start, button(words.later, "", close))));
 }
 
 export async function showData(state, say, member) {

@@ -18,6 +18,8 @@ export const WORDS = {
     member: "会员编号", memberHint: "例如 M-0417", language: "授权书语言", adult: "本人已成年", agree: "同意", decline: "不同意", purposes: { recognition: "人脸识别", profile: "会员资料", wifi_login: "Wi-Fi 登录识别", messages: "关怀消息" },
     consentTitle: "会员授权", consentHint: "请把平板交给会员阅读。每项单独选择，不同意也享有同样的权益。", record: "记录选择", recorded: "授权已记录", minor: "人脸识别仅限成年人", notBefore: "先写会员编号",
     pictures: "拍摄 3 至 5 张照片（用后即删）", encoder: (name) => `识别模型：${name}`,
+    picturesTitle: "人脸登记", picturesHint: "请会员独自站到摄像头前，正对镜头，光线均匀。照片不会显示、不会保存。请确认是本人到场：系统不能识别翻拍的照片。", good: (n, all) => `可用 ${n} / 3，已看 ${all} 张`, enrolled: (name) => `已登记（${name}），照片已删除`, later: "以后再说", tooFew: "可用照片不足 3 张，请按提示再试", knownAlready: (text) => `可能与已登记的会员是同一人：${text.replace(/^.*same person as /, "").replace(/, who is.*$/, "")}`, enrolAnyway: "仍要登记",
+    problems: { no_face: "没有人脸", several_faces: "画面中不止一张脸", small: "请再靠近一些", blurred: "请保持不动", turned: "请正对镜头", tilted: "请抬正头部", dark: "光线太暗", bright: "光线太亮", flat: "对比度不足，避免背光", cut: "脸部超出画面", another_person: "换了另一个人" },
     data: "我的数据", withdraw: "撤回", withdrawn: "已撤回", inForce: "有效授权", looks: "谁看过", none: "无", showData: "查看会员数据",
   },
   en: {
@@ -38,6 +40,8 @@ export const WORDS = {
     member: "Member's number", memberHint: "such as M-0417", language: "Language of the texts", adult: "I am an adult", agree: "I agree", decline: "No", purposes: { recognition: "Face recognition", profile: "Customer profile", wifi_login: "Wi-Fi login", messages: "Messages" },
     consentTitle: "The member's consent", consentHint: "Hand the tablet to the member. Each purpose is a choice of its own; the benefits are the same without.", record: "Record these answers", recorded: "Recorded", minor: "Face recognition is for adults only", notBefore: "Write the member's number first",
     pictures: "Take 3 to 5 pictures (deleted at once)", encoder: (name) => `Recognition model: ${name}`,
+    picturesTitle: "Face enrolment", picturesHint: "The member alone stands before the camera and looks into it, in even light. No picture is shown or kept. See that it is them in person: a photo of a photo is not detected.", good: (n, all) => `${n} of 3 good, ${all} looked at`, enrolled: (name) => `Enrolled (${name}); the pictures are deleted`, later: "Later", tooFew: "Fewer than 3 good pictures: follow the hints, and try again", knownAlready: (text) => `May be the same person as somebody enrolled: ${text.replace(/^.*same person as /, "").replace(/, who is.*$/, "")}`, enrolAnyway: "Enrol all the same",
+    problems: { no_face: "no face", several_faces: "more than one face", small: "come nearer", blurred: "hold still", turned: "look straight ahead", tilted: "hold the head upright", dark: "too dark", bright: "too bright", flat: "too little contrast: no light from behind", cut: "the face is cut off", another_person: "another person came in" },
     data: "My data", withdraw: "Withdraw", withdrawn: "Withdrawn", inForce: "In force", looks: "Who looked", none: "none", showData: "Show a member's data",
   },
 };
