@@ -20,7 +20,7 @@ function drawFrame() {
   byId("store").textContent = state.shop.name || "迎客 Yingke";
   byId("language").textContent = words.other;
   byId("language").lang = state.language === "zh" ? "en" : "zh";
-  byId("line").textContent = state.cut ? "" : words.online;
+  byId("line").textContent = state.cut ? "" : [words.online, state.me?.encoder && words.encoder(state.me.encoder)].filter(Boolean).join(" · ");
   byId("line").className = state.cut ? "cut" : "";
   const banner = byId("banner");
   banner.hidden = !state.cut;
