@@ -102,7 +102,7 @@ class Keeping:
         self.name, self.version, self.licence = real.name, real.version, real.licence
         self.size, self.rule = real.size, real.rule
 
-    def encode(self, image: Image, landmarks: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def encode(self, image: Image, landmarks: np.ndarray) -> np.ndarray:
         rows = self._real.encode(image, landmarks)
         self._kept += [image.copy(), rows.copy(), rows.astype(np.float64)]
         return rows
