@@ -1,8 +1,9 @@
 """dlib's face-recognition ResNet as an ONNX file, made once from the installed weights, without dlib.
 
-Architecture: http://dlib.net/dnn_face_recognition_ex.cpp.html (``anet_type``); weights: github.com/davisking/dlib-models
+Architecture: ``anet_type`` of http://dlib.net/dnn_face_recognition_ex.cpp.html; weights: davisking/dlib-models
 (CC0), in ``face_recognition_models``. This is the only module that imports that package, and of its files only the
-ResNet is opened: the 68-point predictor, whose training set bars commercial use, never is. Equal to dlib within 1e-5 on the same chips (tests/models/test_dlib_resnet.py).
+ResNet is opened: the 68-point predictor, whose training set bars commercial use, never is. Equal to dlib within 1e-5 on
+the same chips (tests/models/test_dlib_resnet.py).
 """
 
 import hashlib

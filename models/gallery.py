@@ -23,9 +23,9 @@ TAP_FACTOR = 0.96
 LEAST_FACTOR = 0.7
 """Each "wrong person" tap lowers the ratio that the member needs by 4 %, down to 70 %. The stranger's vector, which
 would teach more, must not be kept (a face that matches nobody leaves nothing)."""
-_BOUND_FROM, _HEAD, _GAP = 2000, 96, 0.15
-"""Rows from which bounds pay, numbers in the bound, and the first guess of how far below the best bound the third
-nearest lies (``python -m bench.faces lookup``)."""
+_BOUND_FROM, _HEAD, _SPREADS = 2000, 64, 2.4
+"""Rows from which bounds pay, numbers in the bound, and how far above the mean bound, in standard deviations, the rows
+lie that are compared in full first: a few dozens of 10,000 (``python -m bench.faces lookup``)."""
 _DUPLICATE = 0.85
 """Two identities are taken for one person when their distance is below this share of the rule's cap."""
 
@@ -101,13 +101,19 @@ class Gallery:
         turned = vector @ self._basis
         bounds = self._heads @ turned[:_HEAD]
         bounds += self._tails * (np.linalg.norm(turned[_HEAD:]) + np.float32(1e-5))
-        top, gap = float(bounds.max()), _GAP
+        middle = float(bounds.sum()) / len(bounds)
+        spread = max(1e-6, float(np.sqrt(max(0.0, float(bounds @ bounds) / len(bounds) - middle**2))))
+        floor = middle + _SPREADS * spread
         while True:
-            candidates = np.flatnonzero(bounds >= top - gap)
+            candidates = np.flatnonzero(bounds >= floor)
             nearest = _three(self._owner[candidates], self._rows[candidates] @ vector)
-            if len(candidates) == len(bounds) or (len(nearest) == 3 and 1 - nearest[2][1] ** 2 / 2 >= top - gap):
+            if len(nearest) == 3:
+                # Whatever else could be among the three has a bound above the third of those seen.
+                candidates = np.flatnonzero(bounds >= 1 - nearest[2][1] ** 2 / 2)
+                return _three(self._owner[candidates], self._rows[candidates] @ vector)
+            if len(candidates) == len(bounds):
                 return nearest
-            gap *= 2
+            floor -= 0.3 * spread
 
     def near(self, row: Floats) -> list[str]:
         """Members who may be the same person as this template: to be asked about before it is enrolled.
@@ -124,7 +130,7 @@ class Gallery:
 
     def _checked(self, vector: Floats) -> Floats:
         row = np.asarray(vector, np.float32)
-        if row.shape != self._rows.shape[1:] or not np.isfinite(row).all() or abs(np.linalg.norm(row) - 1) > 1e-3:
+        if row.shape != self._rows.shape[1:] or not abs(float(row @ row) - 1) < 2e-3:  # also when it is no number
             raise ModelError(
                 f"a vector of shape {row.shape} does not belong to this gallery of {self._rows.shape[1]} numbers each",
                 "take it from the encoder that made the templates",
