@@ -12,9 +12,11 @@ import segno
 from edge.config import EdgeFile
 from edge.members import needed, open_members
 from edge.processors.arrivals import CodeReader, CodesConfig, Greeter, MemberCardProcessor, MemberCardsConfig
+from edge.processors.footfall import FootfallConfig, FootfallProcessor
 from edge.processors.recognition_config import RecognitionConfig
 from edge.processors.tryon_config import TryOnConfig
 from edge.processors.tryons import TryOnProcessor
+from models.detector import Detections
 from models.tracker import Update
 from sensors.readings import Frame, Image, TagRead
 from sync.events import Arrival, Event
@@ -185,3 +187,25 @@ def test_codes_and_faces_are_looked_for_where_the_configuration_says(
         assert kinds == ["Recogniser", "CodeReader"]
         assert members.finders("till") == []
     assert "encoder" in caplog.text
+
+
+def test_who_looks_for_members_sees_the_pictures_that_are_counted(register: Register, key: SigningKey) -> None:
+    config = FootfallConfig.model_validate(
+        {"lines": [{"name": "in", "start": [0, 0.5], "end": [1, 0.5], "entering": "positive"}]}
+    )
+    reader = CodeReader("door", SPOT, [key.public], Greeter(register, 900), today)
+    processor = FootfallProcessor("door", config, NoBody(), None, [reader])
+    image = showing(make("M-0417", today(NOW), key))
+    events = [
+        event
+        for index in range(20)
+        for event in processor.process(Frame(image + np.uint8(index % 2), NOW + index / 10, index / 10, index))
+    ]
+    assert told(events) == [("qr", ("M-0417",))]
+    processor.lost(NOW + 3)
+    processor.close(NOW + 4)
+
+
+class NoBody:
+    def detect(self, image: Image, time: float, /) -> Detections:
+        return Detections(np.empty((0, 4), np.float32), np.empty(0, np.float32))
