@@ -4,12 +4,14 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import httpx
 import numpy as np
 import pytest
+from fastapi import FastAPI
 
 from dashboard.tablet.app import create_tablet_app
 from dashboard.tablet.config import TabletFile, WifiLoginConfig
@@ -42,12 +44,19 @@ def film(target: Path, person: str, seconds: float = 8.0) -> Path:
     return target
 
 
+def enrolling(box: Box, video: Path) -> FastAPI:
+    """The tablet's application with a film for a camera."""
+    studio = Studio(CameraConfig(url=str(video), speed=1.5), 30, ModelsConfig())
+    shop = replace(box.shop(), encoder="dlib-resnet-v1", enrolment=True)
+    return create_tablet_app(shop, enrolment_routes(shop, studio, {}, box_key(box.folder)))
+
+
 @contextmanager
 def clerk(box: Box, video: Path) -> Iterator[httpx.Client]:
-    studio = Studio(CameraConfig(url=str(video)), 30, ModelsConfig())
-    shop = box.shop()
-    app = create_tablet_app(shop, enrolment_routes(shop, studio, {}, box_key(box.folder)))
-    with serving(app) as address, httpx.Client(base_url=address, headers={"Origin": address}, timeout=60) as client:
+    with (
+        serving(enrolling(box, video)) as address,
+        httpx.Client(base_url=address, headers={"Origin": address}, timeout=60) as client,
+    ):
         assert client.post("/api/login", json={"guide": LI.id, "pin": PIN}).status_code == 200
         yield client
 
