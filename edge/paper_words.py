@@ -18,8 +18,9 @@ SIGN: dict[Language, dict[str, str]] = {
             "我们估算店内手机数量：手机地址收到后立即加密散列，密钥只在内存中且每 10 分钟更换；"
             "只保留每 {minutes} 分钟的总数，少于 5 的不公布，无法跨时段识别任何手机。"
         ),
+        "wifi_login": "同意此项的会员用会员身份登录门店 Wi-Fi 时，我们视为到店并告知店员；本系统不接收手机地址。",
         "wifi_off": "本系统不监听手机的 Wi-Fi 信号。",
-        "rfid": "试衣间与托盘的读写器读取商品标签，了解哪些商品被试穿，不读取您的个人物品信息。",
+        "rfid": "试衣间与托盘的读写器读取 RFID 标签，了解哪些商品被试穿；您随身物品上的标签也可能被读到，但不与您关联。",
         "rights": "您可随时查询、更正、删除您的数据，并撤回同意。请联系店员，或：",
         "company": "数据处理者：",
         "contact": "联系方式：",
@@ -53,8 +54,12 @@ SIGN: dict[Language, dict[str, str]] = {
             "and changes every 10 minutes; only totals of {minutes} minutes are kept, those under 5 are withheld, and "
             "no phone can be followed from one period to another."
         ),
+        "wifi_login": (
+            "When members who agreed to it log in to the store's Wi-Fi with their membership, we take it as their arrival "
+            "and tell the staff; this system is told no address of a phone."
+        ),
         "wifi_off": "This system does not listen to the Wi-Fi signals of phones.",
-        "rfid": "Readers in fitting rooms and trays read the tags of our goods, to learn what was tried on.",
+        "rfid": "Readers in fitting rooms and trays read RFID tags, to learn which goods were tried on. A tag on something of yours may be read as well; it is not linked to you.",
         "rights": (
             "You can see, correct and delete your data, and take back your consent, at any time. Ask the staff, or:"
         ),
@@ -78,6 +83,7 @@ DPIA: dict[Language, dict[str, str]] = {
         "row_rfid": "RFID {rfid} | 商品标签：试穿了什么 | 盒子上同摄像头事件；中央数据库：待填",
         "row_cards": "会员卡读写器 {cards} | 同意保存资料的会员到店 | 到店卡片在盒子上 90 天，中央数据库：待填；卡号不离开盒子",
         "row_codes": "会员码摄像头 {codes} | 会员出示的二维码 | 到店卡片在盒子上 90 天，中央数据库：待填；图像 0",
+        "row_wifi_login": "Wi-Fi 登录 | 同意此项的会员登录即到店；不接收手机地址 | 到店卡片在盒子上 90 天，中央数据库：待填",
         "row_badges": "员工工牌 | 从人数中扣除员工 | 工牌号不离开盒子",
         "row_faces": "人脸识别 {watched} | 与已同意会员的模板比对（模型 {encoder}） | 未匹配 0；模板 AES-256-GCM 加密，末次到店后 12 个月，最长 36 个月",
         "row_consents": "授权与查看记录 | 谁同意了什么、谁查看了谁；只能追加 | 查看记录 3 年；授权记录与文件同存",
@@ -132,6 +138,7 @@ DPIA: dict[Language, dict[str, str]] = {
         "row_rfid": "RFID {rfid} | tags of goods: what was tried on | on the box as for cameras; in the central database: to be filled in",
         "row_cards": "Readers of members' cards {cards} | arrival of members who agreed to a profile | arrival cards 90 days on the box, in the central database: to be filled in; no card number leaves the box",
         "row_codes": "Cameras for members' codes {codes} | the QR code that a member shows | arrival cards 90 days on the box, in the central database: to be filled in; images 0",
+        "row_wifi_login": "Wi-Fi login | arrival of members who agreed to it; no address of a phone is told | arrival cards 90 days on the box, in the central database: to be filled in",
         "row_badges": "Staff badges | staff is taken out of the counts | no badge leaves the box",
         "row_faces": "Face recognition {watched} | compared with templates of members who agreed (encoder {encoder}) | unmatched 0; templates AES-256-GCM, 12 months after the last visit, 36 at most",
         "row_consents": "Consents and looks | who agreed to what, who looked at whom; append-only | looks 3 years; consents as long as the file",

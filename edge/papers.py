@@ -28,6 +28,7 @@ class Facts:
     rfid_cards: tuple[str, ...]
     staff_badges: bool
     codes: tuple[str, ...]
+    wifi_login: bool
     mode: str
     watched: tuple[str, ...]
     profile: str | None
@@ -57,6 +58,8 @@ def facts(config: EdgeFile) -> Facts:
         rfid_cards=tuple(sorted(edge.member_cards)),
         staff_badges=bool(edge.badges),
         codes=tuple(sorted(edge.codes)),
+        # The section is the tablet server's; here only whether it stands there.
+        wifi_login=isinstance(config.tablet, dict) and bool(config.tablet.get("wifi_login")),
         mode=edge.recognition.mode,
         watched=tuple(sorted(edge.recognition.watched)),
         profile=edge.recognition.profile,
@@ -78,6 +81,8 @@ def _said(known: Facts) -> list[str]:
         keys.append("without_face")
     if known.rfid_cards:
         keys.append("cards")
+    if known.wifi_login:
+        keys.append("wifi_login")
     keys.append("wifi_on" if known.wifi else "wifi_off")
     if known.rfid_rooms:
         keys.append("rfid")
@@ -155,6 +160,8 @@ def _rows(known: Facts) -> list[str]:
         rows.append("cards")
     if known.codes:
         rows.append("codes")
+    if known.wifi_login:
+        rows.append("wifi_login")
     if known.staff_badges:
         rows.append("badges")
     if known.mode != "off":

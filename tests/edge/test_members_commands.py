@@ -82,7 +82,7 @@ def test_rule_2_taking_it_back_is_one_command_and_deletes_the_template(run: Run,
     agree(run)
     with Register(box, "nanjing-road") as register:
         given = register.consents("M-0417")[0].time
-        register.enrol("M-0417", "some.1", np.ones((1, 4), np.float32) / 2, given, "guide-7")
+        register.enrol("M-0417", "some.1", np.full((1, 4), 0.5, np.float32), given, "guide-7")
     assert run("consent", "withdraw", "M-0417", "--purpose", "recognition", "--by", "guide-7")[0] == 0
     with Register(box, "nanjing-road") as register:
         assert register.enrolled() == 0
@@ -252,3 +252,15 @@ def test_who_is_no_member_is_told_so(run: Run) -> None:
         code, _, err = run(*words)
         assert code == 1
         assert "no member's reference" in err
+
+
+def test_rule_13_a_warning_comes_before_the_number_of_faces_that_must_be_filed(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agree(run)
+    _, _, err = run("enrol", "M-0417", *pictures(), "--by", "guide-7")
+    assert "warning" not in err
+    monkeypatch.setattr("sync.members.enrolment.FILING_WARNING", 1)
+    code, _, err = run("enrol", "M-0417", *pictures(), "--by", "guide-7")
+    assert code == 0
+    assert "1 faces are enrolled: in China a filing duty starts at 100,000" in err

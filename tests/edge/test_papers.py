@@ -58,6 +58,14 @@ def test_rule_14_a_sign_claims_no_sensor_that_is_not_there(language: Any) -> Non
         assert words[key] not in told, key
 
 
+def test_rule_14_the_wifi_login_is_told_where_it_is_set_up() -> None:
+    config = box()
+    told = config.model_copy(update={"tablet": {"wifi_login": {"secret_file": "x"}}})
+    assert SIGN["zh"]["wifi_login"] in sign_html(told, "zh")
+    assert SIGN["zh"]["wifi_login"] not in sign_html(config, "zh")
+    assert DPIA["zh"]["row_wifi_login"] in dpia_markdown(told, "zh", DAY)
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_rule_14_the_assessment_holds_the_attestation_and_leaves_open_what_only_people_know(language: Any) -> None:
     told = dpia_markdown(full(ENTRANCE), language, DAY)

@@ -64,7 +64,7 @@ def enrol(register: Register, member: str = "M-0417", seed: int = 1) -> Vectors:
     return face
 
 
-def test_without_consent_there_is_no_template(register: Register) -> None:
+def test_rule_2_without_consent_there_is_no_template(register: Register) -> None:
     with pytest.raises(MemberError, match="has not agreed") as refused:
         register.enrol("M-0417", MODEL, vectors(), NOW, "guide-7")
     assert refused.value.code == "no_consent"
@@ -80,7 +80,7 @@ def test_an_enrolled_member_comes_back_from_the_file_as_they_went_in(tmp_path: P
     np.testing.assert_array_equal(template.vectors, face)
 
 
-def test_no_byte_of_an_embedding_is_readable_on_disk(tmp_path: Path) -> None:
+def test_rule_5_no_byte_of_an_embedding_is_readable_on_disk(tmp_path: Path) -> None:
     with Register(tmp_path, "nanjing-road") as register:
         face = enrol(register)
         register.erase("M-0417", NOW + 2, "guide-7", "c-1")
@@ -91,20 +91,20 @@ def test_no_byte_of_an_embedding_is_readable_on_disk(tmp_path: Path) -> None:
             assert row.tobytes()[:8] not in content, path.name
 
 
-def test_consent_to_one_purpose_is_no_consent_to_another(register: Register) -> None:
+def test_rule_2_consent_to_one_purpose_is_no_consent_to_another(register: Register) -> None:
     register.record([agreed(purpose="profile")])
     assert register.allows("M-0417", "profile", NOW)
     assert not register.allows("M-0417", "recognition", NOW)
 
 
-def test_a_minor_is_refused(register: Register) -> None:
+def test_rule_9_a_minor_is_refused(register: Register) -> None:
     with pytest.raises(MemberError, match="adults only") as refused:
         register.record([agreed(adult=False)])
     assert refused.value.code == "minor"
     assert register.consents("M-0417") == []
 
 
-def test_taking_consent_back_deletes_the_template_and_its_key_at_once(register: Register, tmp_path: Path) -> None:
+def test_rule_2_taking_consent_back_deletes_template_and_key_at_once(register: Register, tmp_path: Path) -> None:
     enrol(register)
     before = register.revision
     register.record([agreed(time=NOW + 5, act="withdrawn")])
@@ -122,7 +122,9 @@ def test_a_consent_for_other_stores_is_none_here(register: Register) -> None:
     assert register.allows("M-0417", "recognition", NOW)
 
 
-def test_a_template_ends_twelve_months_after_the_last_visit_and_after_thirty_six_at_most(register: Register) -> None:
+def test_rule_6_a_template_ends_twelve_months_after_the_last_visit_thirty_six_at_most(
+    register: Register,
+) -> None:
     enrol(register)
     assert register.gallery(MODEL, NOW + AFTER_VISIT_S - DAY_S).templates
     for month in range(6, 36, 6):
@@ -138,7 +140,7 @@ def test_a_template_not_visited_for_a_year_is_left_out(register: Register) -> No
     assert register.gallery(MODEL, NOW + AFTER_VISIT_S + DAY_S).left_out == {"M-0417": "expired"}
 
 
-def test_a_template_of_another_model_is_left_out_and_says_so(register: Register) -> None:
+def test_rule_6_a_template_of_another_model_is_left_out_and_says_so(register: Register) -> None:
     enrol(register)
     assert register.gallery("dlib-resnet-v1", NOW + 2).left_out == {"M-0417": "other_model"}
 
@@ -164,7 +166,7 @@ def test_one_changed_byte_of_a_sealed_template_is_refused_and_the_others_stay(re
     assert gallery.left_out == {"M-0417": "altered"}
 
 
-def test_a_template_put_under_another_members_name_does_not_open(register: Register) -> None:
+def test_rule_5_a_template_put_under_another_members_name_does_not_open(register: Register) -> None:
     enrol(register)
     enrol(register, "M-0500", seed=2)
     with sqlite3.connect(register.path) as db:
@@ -175,7 +177,7 @@ def test_a_template_put_under_another_members_name_does_not_open(register: Regis
     assert set(register.gallery(MODEL, NOW + 2).left_out.values()) == {"altered"}
 
 
-def test_a_backup_of_the_register_is_unreadable_once_the_member_was_erased(tmp_path: Path) -> None:
+def test_rule_7_a_backup_of_the_register_is_unreadable_once_the_member_was_erased(tmp_path: Path) -> None:
     with Register(tmp_path / "box", "nanjing-road") as register:
         enrol(register)
     backup = (tmp_path / "box/members.db").read_bytes()
@@ -188,7 +190,7 @@ def test_a_backup_of_the_register_is_unreadable_once_the_member_was_erased(tmp_p
         assert restored.gallery(MODEL, NOW + 10).left_out == {"M-0417": "erased"}
 
 
-def test_erasing_twice_is_harmless_and_leaves_a_tombstone_until_a_new_consent(register: Register) -> None:
+def test_rule_7_erasing_twice_is_harmless_and_leaves_a_tombstone_until_a_new_consent(register: Register) -> None:
     enrol(register)
     register.record([agreed(purpose="profile")])
     assert register.erase("M-0417", NOW + 9, "head-office", "c-1").templates == 1
@@ -228,14 +230,14 @@ def test_an_erased_member_does_not_come_back_by_a_card(register: Register) -> No
         register.keep_card(CustomerCard(member="M-0417"), NOW + 2)
 
 
-def test_every_look_is_kept_and_the_member_can_have_the_list(register: Register) -> None:
+def test_rule_12_every_look_is_kept_and_the_member_can_have_the_list(register: Register) -> None:
     enrol(register)
     register.look("M-0417", "guide-7", "viewed", NOW + 3)
     assert [entry.body["what"] for entry in register.looks("M-0417")] == ["enrolled", "viewed"]
     assert register.looks("M-0500") == []
 
 
-def test_a_look_cannot_be_changed_or_deleted_and_an_edited_file_is_found(register: Register) -> None:
+def test_rule_12_a_look_cannot_be_changed_or_deleted_and_an_edited_file_is_found(register: Register) -> None:
     enrol(register)
     register.look("M-0417", "guide-7", "viewed", NOW + 3)
     with sqlite3.connect(register.path) as db:
@@ -250,7 +252,7 @@ def test_a_look_cannot_be_changed_or_deleted_and_an_edited_file_is_found(registe
     assert register.verify() == 2
 
 
-def test_looks_are_dropped_after_three_years_and_the_rest_still_verifies(register: Register) -> None:
+def test_rule_13_looks_are_dropped_after_three_years_and_the_rest_still_verifies(register: Register) -> None:
     enrol(register)
     register.look("M-0417", "guide-7", "viewed", NOW + 3)
     later = NOW + 4 * 366 * DAY_S
