@@ -1,7 +1,7 @@
 """A child process: the real recogniser over pictures of somebody who is no member, then it waits to be searched.
 
-Arguments: the box's folder, a picture, and ``forget`` or ``keep``. With ``keep`` it holds on to what it saw of the face
-on purpose: the search that finds nothing otherwise must find that.
+Arguments: the box's folder, a picture, ``forget`` or ``keep``, the broker, the encoder, the models' folder. With
+``keep`` it holds on to what it saw of the face on purpose: the search that finds nothing otherwise must find that.
 """
 
 import gc
@@ -18,8 +18,9 @@ from edge.processors import recognition
 from edge.processors.gallery import OpenGallery
 from edge.processors.recognition import Recogniser
 from edge.processors.recognition_config import RecognitionConfig
+from models.config import ModelsConfig
 from models.decoys import Population
-from models.encoders import BUILT_IN, FaceEncoder, model_of, open_encoder
+from models.encoders import FaceEncoder, model_of, open_encoder
 from models.faces import FaceDetector
 from models.tracker import Person, Update
 from sensors.readings import Frame, Image
@@ -55,8 +56,8 @@ def main(folder: Path, picture: Path, keeping: bool) -> None:
     stop = threading.Event()
     mqtt = MqttConfig.model_validate_json(sys.argv[4])
     with Register(folder, "s1") as register, Outbox(folder / "outbox.db", "s1") as outbox:
-        encoder = open_encoder(only=BUILT_IN)
-        members = Population.shipped(BUILT_IN).draw(20, 4711)
+        encoder = open_encoder(ModelsConfig(directory=Path(sys.argv[6])), only=sys.argv[5])
+        members = Population.shipped(encoder.name).draw(20, 4711)
         for number, row in enumerate(members):
             register.record([agreed(f"M-{number:04d}", time=now - 60)])
             register.enrol(f"M-{number:04d}", model_of(encoder), row[None], now - 50, "guide-7")

@@ -13,10 +13,12 @@ import pytest
 
 from edge.processors.recognition import _head
 from models.alignment import both_ways, chip
+from models.config import ModelsConfig
 from models.dlib_resnet import SIDE
-from models.encoders import BUILT_IN, DlibEncoder, open_encoder
+from models.encoders import BUILT_IN, RECOMMENDED, DlibEncoder, FaceEncoder, RetailEncoder, open_encoder
 from models.face_quality import main_face
 from models.faces import FaceDetector
+from models.openvino_runtime import installed
 from sync.broker import NatsServer
 from sync.config import MqttConfig
 from sync.mqtt import LinkLost, MqttBroker, Session
@@ -26,19 +28,26 @@ from tests.sync.children import ROOT
 
 WINDOW = 24
 """Bytes: six numbers of a vector in a row, eight pixels. By chance, 2**192 to one."""
+CHIPS = {
+    BUILT_IN: (DlibEncoder._TEMPLATE, SIDE),
+    RECOMMENDED: (RetailEncoder._TEMPLATE, RetailEncoder._SIDE),
+}
 STRANGER = "data/faces/lfw_subset/strangers/Hiroki_Gomi_0001.jpg"
 
 
-def traces(picture: Path) -> Mapping[str, list[bytes]]:
+def traces(picture: Path, encoder: FaceEncoder) -> Mapping[str, list[bytes]]:
     """What the face would leave, by what it is: several windows of each, so that one overwritten part hides none."""
     image = scene(picture)
     crop = _head(image, person(1, 3))
     faces = FaceDetector().detect(crop)
     chosen = main_face(faces, *crop.shape[:2])
     assert chosen is not None
-    vector = open_encoder(only=BUILT_IN).encode(crop, faces.landmarks[chosen : chosen + 1])[0]
-    aligned = chip(crop, faces.landmarks[chosen].astype(np.float64), DlibEncoder._TEMPLATE, SIDE)
-    tensor = both_ways(aligned[None])[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)
+    vector = encoder.encode(crop, faces.landmarks[chosen : chosen + 1])[0]
+    aligned = chip(crop, faces.landmarks[chosen].astype(np.float64), *CHIPS[encoder.name])
+    side = len(aligned)
+    tensor = (
+        both_ways(aligned[None])[..., :: -1 if encoder.name == BUILT_IN else 1].transpose(0, 3, 1, 2).astype(np.float32)
+    )
     middle = crop[crop.shape[0] // 3 : crop.shape[0] // 2]
     single, double = vector.astype("<f4").tobytes(), vector.astype("<f8").tobytes()
     found = {
@@ -47,8 +56,8 @@ def traces(picture: Path) -> Mapping[str, list[bytes]]:
         "vector, hex": windows(single.hex().encode(), 2 * WINDOW),
         "vector, base64": [part for shift in range(3) for part in windows(base64.b64encode(single[shift:]), 32)],
         "pixels of the crop": windows(middle.tobytes()),
-        "pixels of the aligned face": windows(aligned[SIDE // 3 : SIDE // 2].tobytes()),
-        "input of the network": windows(tensor[0, :, SIDE // 3 : SIDE // 2].tobytes()),
+        "pixels of the aligned face": windows(aligned[side // 3 : side // 2].tobytes()),
+        "input of the network": windows(tensor[0, :, side // 3 : side // 2].tobytes()),
     }
     return {name: [part for part in parts if len(set(part)) > 8] for name, parts in found.items()}
 
@@ -108,15 +117,18 @@ class Listening:
         self._thread.join()
 
 
-def search(folder: Path, picture: Path, mode: str) -> tuple[dict[str, set[str]], int]:
+def search(folder: Path, picture: Path, mode: str, name: str) -> tuple[dict[str, set[str]], int]:
     """Run the child, and say where what was found; and how many decisions there were."""
-    wanted = traces(picture)
+    models = shared("models/recommended")
+    if name == RECOMMENDED and not installed():
+        pytest.skip("needs OpenVINO for the recommended encoder (pip install 'yingke[openvino]')")
+    wanted = traces(picture, open_encoder(ModelsConfig(directory=models), only=name))
     box = folder / "box"
     box.mkdir(parents=True)
     log = folder / "log.txt"
     with NatsServer(folder / "broker") as broker, Listening(broker.port) as topics:
         mqtt = MqttConfig(port=broker.port).model_dump_json()
-        command = [sys.executable, "-m", "tests.edge.canary", str(box), str(picture), mode, mqtt]
+        command = [sys.executable, "-m", "tests.edge.canary", str(box), str(picture), mode, mqtt, name, str(models)]
         with (
             log.open("wb") as errors,
             subprocess.Popen(
@@ -147,13 +159,15 @@ def search(folder: Path, picture: Path, mode: str) -> tuple[dict[str, set[str]],
     return found, int(said[1])
 
 
-def test_rule_4_a_face_that_matches_nobody_is_found_nowhere(tmp_path: Path) -> None:
-    found, decisions = search(tmp_path, shared(STRANGER), "forget")
+@pytest.mark.parametrize("name", [BUILT_IN, RECOMMENDED])
+def test_rule_4_a_face_that_matches_nobody_is_found_nowhere(tmp_path: Path, name: str) -> None:
+    found, decisions = search(tmp_path, shared(STRANGER), "forget", name)
     assert decisions >= 2
     assert {"memory", "topics", "log.txt", "outbox.db", "members.db"} <= found.keys()
     assert not {where: what for where, what in found.items() if what}
 
 
-def test_rule_4_the_same_search_finds_a_face_that_is_kept_on_purpose(tmp_path: Path) -> None:
-    found, _ = search(tmp_path, shared(STRANGER), "keep")
+@pytest.mark.parametrize("name", [BUILT_IN, RECOMMENDED])
+def test_rule_4_the_same_search_finds_a_face_that_is_kept_on_purpose(tmp_path: Path, name: str) -> None:
+    found, _ = search(tmp_path, shared(STRANGER), "keep", name)
     assert {"vector, float32", "vector, float64", "pixels of the crop"} <= found["memory"]
