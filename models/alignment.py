@@ -56,20 +56,24 @@ def chip(image: Image, points: npt.NDArray[np.float64], template: npt.NDArray[np
     sampling alone would pick single pixels.
     """
     a, b = similarity(points, template)
+    smaller: Image | None = None
     shrink = 1 << max(0, int(np.floor(-np.log2(abs(a)))))
     if shrink > 1:
         corners = (np.array([0, side, 1j * side, side * (1 + 1j)]) - b) / a
         left, top = (int(np.floor(part.min() / shrink - 1)) * shrink for part in (corners.real, corners.imag))
         right, bottom = (int(np.ceil(part.max() / shrink + 1)) * shrink for part in (corners.real, corners.imag))
-        image = _window(image, left, top, right, bottom)
-        image = cv2.resize(
-            image, (image.shape[1] // shrink, image.shape[0] // shrink), interpolation=cv2.INTER_AREA
-        ).astype(np.uint8)
+        window = _window(image, left, top, right, bottom)
+        size = window.shape[1] // shrink, window.shape[0] // shrink
+        image = smaller = cv2.resize(window, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        window[:] = 0
         # Centre of small pixel u is at shrink * u + (shrink - 1) / 2 of the window.
         b += a * (complex(left, top) + (shrink - 1) / 2 * (1 + 1j))
         a *= shrink
     matrix = np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
-    return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR).astype(np.uint8)
+    cut = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    if smaller is not None:
+        smaller[:] = 0
+    return cut
 
 
 def _window(image: Image, left: int, top: int, right: int, bottom: int) -> Image:
@@ -88,13 +92,21 @@ def both_ways(chips: Image) -> Image:
 
 
 def unit(rows: Floats) -> Floats:
-    """Every row scaled to length 1."""
-    scaled: Floats = (rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)).astype(np.float32)
+    """Every row scaled to length 1. In place of a copy: no second one is left behind in freed memory."""
+    scaled = np.array(rows, np.float32)
+    scaled /= np.maximum(np.linalg.norm(scaled, axis=-1, keepdims=True), 1e-12)
     return scaled
 
 
 def mean_of_both(rows: Floats) -> Floats:
-    """``(2 n, size)`` in the order of ``both_ways`` to ``(n, size)``: unit length, the mean of unit vectors."""
+    """``(2 n, size)`` in the order of ``both_ways`` to ``(n, size)``: unit length, the mean of unit vectors.
+
+    ``rows`` is overwritten: what an encoder says of a face is in one place only.
+    """
     half = len(rows) // 2
     lengthened = unit(rows)
-    return unit(lengthened[:half] + lengthened[half:])
+    lengthened[:half] += lengthened[half:]
+    mean = unit(lengthened[:half])
+    lengthened[:] = 0
+    rows[:] = 0
+    return mean

@@ -10,7 +10,7 @@ Arrays in, arrays out: no image and no vector is kept between two calls.
 
 import hashlib
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -65,8 +65,20 @@ def _chips(image: Image, landmarks: Floats, template: npt.NDArray[np.float64], s
     """Faces and their mirror images, ``(2 n, side, side, 3)`` BGR; none gives ``(0, …)``."""
     check_picture(image)
     points = check_landmarks(landmarks)
-    cut = [chip(image, face, template, side) for face in points]
-    return both_ways(np.stack(cut)) if cut else np.empty((0, side, side, 3), np.uint8)
+    cut = np.empty((len(points), side, side, 3), np.uint8)
+    for number, face in enumerate(points):
+        one = chip(image, face, template, side)
+        cut[number] = one
+        one[:] = 0
+    both = both_ways(cut)
+    cut[:] = 0
+    return both
+
+
+def _wipe(*arrays: npt.NDArray[Any]) -> None:
+    """Overwrite what shows a face: freed memory keeps its content until somebody needs it (PRIVACY rule 4)."""
+    for array in arrays:
+        array[...] = 0
 
 
 class RetailEncoder:
@@ -102,7 +114,9 @@ class RetailEncoder:
         if not len(chips):
             return np.empty((0, self.size), np.float32)
         tensor = np.ascontiguousarray(chips.transpose(0, 3, 1, 2), np.float32)
-        return mean_of_both(self._session.run(tensor).reshape(len(chips), self.size))
+        rows = mean_of_both(self._session.run(tensor).reshape(len(chips), self.size))
+        _wipe(chips, tensor)
+        return rows
 
 
 class DlibEncoder:
@@ -137,7 +151,9 @@ class DlibEncoder:
         if not len(chips):
             return np.empty((0, self.size), np.float32)
         tensor = np.ascontiguousarray(chips[..., ::-1].transpose(0, 3, 1, 2), np.float32)
-        return mean_of_both(np.asarray(self._session.run({INPUT: tensor})[0], np.float32))
+        rows = mean_of_both(np.asarray(self._session.run({INPUT: tensor})[0], np.float32))
+        _wipe(chips, tensor)
+        return rows
 
 
 class SuppliedEncoder:
@@ -165,7 +181,11 @@ class SuppliedEncoder:
 
     def encode(self, image: Image, landmarks: Floats) -> Floats:
         chips = _chips(image, landmarks, self._template, self._config.side)
-        return mean_of_both(self._run(chips)) if len(chips) else np.empty((0, self.size), np.float32)
+        if not len(chips):
+            return np.empty((0, self.size), np.float32)
+        rows = mean_of_both(self._run(chips))
+        _wipe(chips)
+        return rows
 
     def _run(self, chips: Image) -> Floats:
         ordered = chips if self._config.colour == "bgr" else chips[..., ::-1]
@@ -174,6 +194,7 @@ class SuppliedEncoder:
         fixed = self._session.inputs[self._input][0] == 1
         parts = [stacked[k : k + 1] for k in range(len(stacked))] if fixed else [stacked]
         rows = np.concatenate([np.asarray(self._session.run({self._input: part})[0], np.float32) for part in parts])
+        _wipe(tensor, stacked)
         return rows.reshape(len(chips), -1)
 
 
@@ -193,6 +214,18 @@ def decoys_for(encoder: FaceEncoder, count: int | None = None, seed: int = 0) ->
     """As many decoys as the encoder's rule asks for: of its calibration, or of the population that ships."""
     population = encoder.population if isinstance(encoder, SuppliedEncoder) else None
     return (population or Population.shipped(encoder.name)).draw(encoder.rule.decoys if count is None else count, seed)
+
+
+def model_of(encoder: FaceEncoder) -> str:
+    """What a template is bound to: vectors of another encoder, or version, cannot be compared with its own."""
+    return f"{encoder.name}.{encoder.version}"
+
+
+def chosen(config: ModelsConfig) -> str:
+    """The name of what ``open_encoder`` would open, without opening it."""
+    if config.face_encoder is not None:
+        return config.face_encoder.name
+    return RECOMMENDED if installed() and available(RECOMMENDED, config.directory) else BUILT_IN
 
 
 def open_encoder(config: ModelsConfig | None = None, *, only: str | None = None) -> FaceEncoder:

@@ -84,7 +84,8 @@ def face_quality(image: Image, landmarks: Floats, limits: FaceLimits = MATCHED) 
     across, eyes, mouth = right - left, (left + right) / 2, sum(corners) / 2
     span = max(abs(across), 1e-6)
     along = (nose - eyes) * (mouth - eyes).conjugate() / max(abs(mouth - eyes) ** 2, 1e-6)
-    grey = cv2.cvtColor(chip(image, points, _PLACES, _SIDE), cv2.COLOR_BGR2GRAY)
+    cut = chip(image, points, _PLACES, _SIDE)
+    grey = cv2.cvtColor(cut, cv2.COLOR_BGR2GRAY)
     low, middle, high = (float(level) for level in np.percentile(grey, (5, 50, 95)))
     measured = (
         _FACE_PER_EYES * abs(across),
@@ -96,6 +97,8 @@ def face_quality(image: Image, landmarks: Floats, limits: FaceLimits = MATCHED) 
         middle,
         high - low,
     )
+    cut[:] = 0
+    grey[:] = 0
     return FaceQuality(*measured, problems=_problems(measured, _is_cut(image, points), limits))
 
 

@@ -80,6 +80,9 @@ class FaceDetector:
         tensor = np.zeros((1, 3, _up(high), _up(wide)), np.float32)
         tensor[0, :, :high, :wide] = small[..., ::-1].transpose(2, 0, 1)
         raw = dict(zip(self._session.outputs, self._session.run({_INPUT: tensor}), strict=True))
+        tensor[:] = 0
+        if small is not image:
+            small[:] = 0
         heat, size, offset, marks = (raw[name][0] for name in _OUTPUTS)
         rows, columns = np.nonzero(heat[0] >= self._threshold)
         if not len(rows):

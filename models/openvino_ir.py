@@ -33,7 +33,12 @@ class IrSession:
     def run(self, tensor: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The first output, copied. Raises ``ModelError`` when the array does not fit the model."""
         try:
-            self._request.infer([tensor])
+            # Shared, so that there is no second copy of what shows a face; the caller overwrites the one there is.
+            self._request.infer([tensor], share_inputs=True)
         except RuntimeError as error:
             raise ModelError(f"model {self._name} refuses {tensor.shape}", "report this: it is a defect") from error
-        return np.array(self._request.get_output_tensor(0).data, np.float32)
+        output = self._request.get_output_tensor(0).data
+        result = np.array(output, np.float32)
+        # The request keeps its output until the next face comes, which may be tomorrow (PRIVACY rule 4).
+        output[...] = 0
+        return result

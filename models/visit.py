@@ -26,7 +26,7 @@ class VisitFace:
         """Take one frame's vector, ``(size,)`` of unit length. True when the visit began anew: a shot cut, or the
         tracker took another person for this one.
         """
-        jumped = bool(self._rows) and float(np.linalg.norm(vector - self.probe)) > self._jump
+        jumped = bool(self._rows) and self._distance(vector) > self._jump
         if jumped:
             self.forget()
         elif len(self._rows) == self._frames:
@@ -39,7 +39,19 @@ class VisitFace:
         """``(size,)``, unit length: what ``Gallery.decide`` compares. Raises ``ModelError`` before the first frame."""
         if not self._rows:
             raise ModelError("this visit has no face yet", "add a frame first")
-        return unit(np.mean(self._rows, axis=0))
+        total = np.zeros_like(self._rows[0])
+        for row in self._rows:
+            total += row
+        probe = unit(total)
+        total[:] = 0
+        return probe
+
+    def _distance(self, vector: Floats) -> float:
+        apart = self.probe
+        apart -= vector
+        distance = float(np.linalg.norm(apart))
+        apart[:] = 0
+        return distance
 
     def __len__(self) -> int:
         """Frames that the mean is made of."""
