@@ -35,7 +35,7 @@ def fill(box: Box) -> None:
     """Members as in the sketch of the tablet."""
     box.know(sample_card("M-0417", box.today))
     box.know(sample_card("M-0500", box.today, salutation="陈先生", guide=WANG.id, level="银卡"))
-    plain = {"guide": None, "level": None, "tried": [], "coupons": [], "due": [], "occasions": []}
+    plain: dict[str, object] = {"guide": None, "level": None, "tried": [], "coupons": [], "due": [], "occasions": []}
     box.know(sample_card("M-0501", box.today, salutation="陈女士", **plain))
 
 
