@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 from argon2 import PasswordHasher
+from fastapi import FastAPI
 
 from dashboard.server import PageServer
 from dashboard.tablet.app import Shop, create_tablet_app
@@ -127,6 +128,20 @@ def a_box(folder: Path) -> Iterator[Box]:
         for guide in (LI, WANG):
             box.guides.add(guide, PIN)
         yield box
+
+
+@contextmanager
+def serving(app: FastAPI, port: int = 0) -> Iterator[str]:
+    """The address of an application while it is served."""
+    server = PageServer(app)
+    with socket.create_server(("127.0.0.1", port), reuse_port=False) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @contextmanager

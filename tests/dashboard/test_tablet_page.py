@@ -17,8 +17,9 @@ from sync.events import Response, decode
 from sync.members.codes import make
 from sync.members.desk import Tap
 from sync.order_taker import box_key
-from tests.dashboard.tablet_serving import LI, PIN, WANG, Box, a_box, sample_card, served
+from tests.dashboard.tablet_serving import LI, PIN, WANG, Box, a_box, sample_card, served, serving
 from tests.dashboard.test_page import FLAGS
+from tests.dashboard.test_tablet_enrolment import enrolling, film
 
 AT_A_GLANCE = (
     "王女士",
@@ -219,3 +220,23 @@ def test_a_card_is_on_the_page_within_a_second_of_the_event(browser: webdriver.C
             wait(browser, f"//article[contains(., '{member}')]", 10)
             waited.append(time.monotonic() - start)
     assert sorted(waited)[18] < 1.5, waited
+
+
+def test_after_the_consent_the_box_takes_the_pictures_and_the_page_tells_how_far_it_is(
+    browser: webdriver.Chrome, box: Box, tmp_path: Path
+) -> None:
+    with serving(enrolling(box, film(tmp_path / "film.mp4", "Al_Sharpton"))) as address:
+        log_in(browser, address)
+        WebDriverWait(browser, 30).until(lambda seen: "dlib-resnet-v1" in seen.find_element(By.ID, "line").text)
+        button(browser, "＋ 新会员授权").click()
+        wait(browser, "//input[@id='member']").send_keys("M-0900")
+        wait(browser, "//input[@name='recognition' and @value='yes']").click()
+        browser.find_element(By.ID, "adult").click()
+        button(browser, "记录选择").click()
+        button(browser, "拍摄 3 至 5 张照片（用后即删）").click()
+        wait(browser, "//p[@role='status' and contains(., '可用') and not(starts-with(normalize-space(), '可用 0'))]")
+        browser.save_screenshot(str(tmp_path / "enrol.png"))
+        wait(browser, "//*[@id='toast' and contains(., '已登记')]")
+        assert not browser.find_elements(By.CSS_SELECTOR, "dialog[open]")
+        assert not browser.find_elements(By.CSS_SELECTOR, "dialog img, dialog video, dialog canvas")
+    assert box.register.enrolled() == 1
