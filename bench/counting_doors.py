@@ -39,6 +39,8 @@ class Door:
     """People who walk along the line, too."""
     meeting: bool = False
     """Groups come from both sides at once."""
+    near: bool = False
+    """People two to four times as large, close to the camera; the line lies half a body from the border."""
     stop: bool = False
     """People stand near the line for some seconds before they go on."""
 
@@ -69,6 +71,11 @@ DOORS: tuple[Door, ...] = (
     Door("two ways, pairs, 5 fps", meeting=True, group=2, fps=5),
     Door("they stop, alone", stop=True),
     Door("they stop, pairs, level line", stop=True, group=2, angle=90),
+    Door("near, level line, 5 fps", near=True, angle=90, fps=5),
+    Door("near, level line, 3 fps", near=True, angle=90, fps=3),
+    Door("near, level line, 2 fps", near=True, angle=90, fps=2),
+    Door("near, 3 fps", near=True, fps=3),
+    Door("near, they stop, level line, 3 fps", near=True, angle=90, fps=3, stop=True),
 )
 
 
@@ -106,7 +113,7 @@ def scene(kind: Door, seed: int, *, groups: int = 8, apart: float = 6.0) -> Scen
     # Unit vectors of the picture measured in its heights: along the line and across it.
     way = np.array([np.sin(tilt), np.cos(tilt)])
     across = np.array([way[1], -way[0]]) * (1 if rng.random() < 0.5 else -1)
-    high = rng.uniform(0.2, 0.34) * (0.6 if kind.tall < 2 else 1)
+    high = rng.uniform(0.2, 0.34) * (2.5 if kind.near else 0.6 if kind.tall < 2 else 1)
     wide = high / kind.tall
     extent = abs(across[0]) * wide + abs(across[1]) * high
     size = np.array([ASPECT, 1.0])
@@ -140,7 +147,7 @@ def _placed(
         return middle, rng.uniform(0.5, 1.2) * extent
     # Push the line towards the border from which people come.
     reach = min((size[i] / 2) / abs(across[i]) for i in (0, 1) if abs(across[i]) > 0.3)
-    return size / 2 - across * (reach - rng.uniform(0.7, 1.8) * extent), None
+    return size / 2 - across * (reach - rng.uniform(*((0.4, 1.0) if kind.near else (0.7, 1.8))) * extent), None
 
 
 def _group(

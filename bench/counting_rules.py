@@ -44,7 +44,7 @@ class _Borderless(LineCounter):
     def _begin(self, person: Person, time: float) -> "lines._Path":
         path = super()._begin(person, time)
         side = 1 if path.last_value >= 0 else -1
-        path.side, path.clear, path.outside, path.passed = side, path.last, False, None
+        path.side, path.clear, path.outside, path.passed = side, path.last, None, None
         return path
 
     def _leave(self, path: "lines._Path") -> Crossing | None:

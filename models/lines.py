@@ -94,8 +94,8 @@ class _Path:
     person: Person
     passed: tuple[float, float] | None = None
     """Time and place along the line of the latest change of sides."""
-    outside: bool = field(default=False)
-    """``side`` is outside the picture: the track began at its border."""
+    outside: int | None = None
+    """The border (0 left, 1 upper, 2 right, 3 lower) behind which ``side`` is: somebody came in through it."""
     birth: Corners | None = field(default=None)
     """The first box, while the person has not been seen whole."""
     born: float = 0.0
@@ -158,15 +158,15 @@ class LineCounter:
 
     def _set_origin(self, path: _Path, box: Corners, point: Point, value: float) -> None:
         """The side from which somebody has come who was first seen at ``point``, in ``box``."""
-        path.side, path.clear, path.outside = 1 if value >= 0 else -1, point, False
-        origin = _beyond_border(box, point)
-        if origin is None:
+        path.side, path.clear, path.outside = 1 if value >= 0 else -1, point, None
+        border, origin = _beyond_border(box, point)
+        if border is None:
             return
         before = self.line.side(origin)
         if before * value < 0:
             place = self._place(origin, point, before / (before - value))
             if 0 <= place <= 1:
-                path.side, path.clear, path.outside = (1 if before > 0 else -1), origin, True
+                path.side, path.clear, path.outside = (1 if before > 0 else -1), origin, border
                 path.passed = path.passed or (path.born, place)
 
     def _begin_again(self, path: _Path, person: Person) -> None:
@@ -182,17 +182,19 @@ class LineCounter:
     def _look_back(self, path: _Path, person: Person) -> None:
         """Nobody appears from nothing: who was outside the picture a moment before has come in, though not seen to."""
         value = self.line.side(path.begun)
-        if path.outside or value * path.side < 0 or self._continues(path):
+        # The speed of somebody whose size is not known is a guess.
+        if not person.whole or path.outside is not None or value * path.side < 0 or self._continues(path):
             return
         before = _moved(path.begun, person.velocity, -_UNSEEN_S)
-        if _is_inside(before):
+        border = _left_through(before)
+        if border is None:
             return
         other = self.line.side(before)
         if other * value < 0:
             share = other / (other - value)
             place = self._place(before, path.begun, share)
             if 0 <= place <= 1:
-                path.side, path.clear, path.outside = (1 if other > 0 else -1), before, True
+                path.side, path.clear, path.outside = (1 if other > 0 else -1), before, border
                 path.passed = path.passed or (path.born - (1 - share) * _UNSEEN_S, place)
 
     def _continues(self, path: _Path) -> bool:
@@ -222,13 +224,14 @@ class LineCounter:
         band = 2 * self._hysteresis * self.line.extent(x2 - x1, y2 - y1)
         if value * path.side > 0:
             if abs(value) >= band:
-                path.clear, path.outside = point, False
+                path.clear, path.outside = point, None
             return None
         if abs(value) < band or not path.known:
             return None
-        if path.outside and not self._came_in(path, person, point):
-            return None
-        return self._cross(path, "from_border" if path.outside else "crossed")
+        if path.outside is None:
+            return self._cross(path, "crossed")
+        # Who still touches the border they came through may go back; the others may touch: large people do.
+        return None if cut_by_border(person.box)[path.outside] else self._cross(path, "from_border")
 
     def _is_known(self, person: Person, time: float) -> bool:
         # A hair less than asked for: times are sums of tenths.
@@ -236,7 +239,7 @@ class LineCounter:
         return seen and person.detections >= self._least
 
     def _cross(self, path: _Path, rule: Literal["crossed", "from_border", "to_border"]) -> Crossing | None:
-        before, path.side, path.outside, path.birth = path.clear, -path.side, False, None
+        before, path.side, path.outside, path.birth = path.clear, -path.side, None, None
         path.clear = path.last
         passed, path.passed = path.passed, None
         # What the detector doubts is no person, and does not become one when a person takes over its track later.
@@ -246,20 +249,16 @@ class LineCounter:
         direction: Direction = "positive" if path.side > 0 else "negative"
         return Crossing(self.line.name, passed[0], direction, movement, path.person, rule)
 
-    def _came_in(self, path: _Path, person: Person, point: Point) -> bool:
-        """Whether a track that began at the border has really come in since: it must not touch it any more."""
-        return _beyond_border(person.box, point) is None
-
     def _leave(self, path: _Path) -> Crossing | None:
         """A track that ends: who was behind the line, though not clearly, or on the way out, has crossed it."""
-        if path.outside or not path.known:
+        if path.outside is not None or not path.known:
             return None
         if path.last_value * path.side < 0:
-            gone = _beyond_border(path.person.box, path.last) is not None
+            gone = any(cut_by_border(path.person.box))
             return self._cross(path, "to_border") if gone else None
         after = _moved(path.last, path.person.velocity, _UNSEEN_S)
         value = self.line.side(after)
-        if _is_inside(after) or value * path.side >= 0 or self._goes_on(path):
+        if _left_through(after) is None or value * path.side >= 0 or self._goes_on(path):
             return None
         share = path.last_value / (path.last_value - value)
         path.passed = path.last_time + share * _UNSEEN_S, self._place(path.last, after, share)
@@ -288,8 +287,12 @@ def _near(a: Point, b: Point, path: _Path) -> bool:
     return abs(a[0] - b[0]) <= 2 * (x2 - x1) and abs(a[1] - b[1]) <= y2 - y1
 
 
-def _is_inside(point: Point) -> bool:
-    return 0 < point[0] < 1 and 0 < point[1] < 1
+def _left_through(point: Point) -> int | None:
+    """The border beyond which a point lies, in the order of ``cut_by_border``; None inside the picture."""
+    x, y = point
+    beyond = (-x, -y, x - 1, y - 1)
+    furthest = max(range(4), key=beyond.__getitem__)
+    return furthest if beyond[furthest] >= 0 else None
 
 
 def _anchor(box: Corners, anchor: Anchor) -> Point:
@@ -313,18 +316,17 @@ def _shift(box: Corners, body: Corners, axis: int, before: bool, after: bool) ->
     return min(max(0.0, least), max(least, most))
 
 
-def _beyond_border(box: tuple[float, float, float, float], point: Point) -> Point | None:
-    """Where a person whose box touches the picture's border was before: just outside; None for one inside."""
-    x1, y1, x2, y2 = box
-    near = 0.02
-    width, height = x2 - x1, y2 - y1
+def _beyond_border(box: Corners, point: Point) -> tuple[int | None, Point]:
+    """Through which border a person whose box it cuts comes, and where they were before: just outside.
+
+    None and the point itself for one inside.
+    """
+    width, height = box[2] - box[0], box[3] - box[1]
     x, y = point
-    if x1 <= near * width or x1 <= 0.005:
-        return -width, y
-    if x2 >= 1 - 0.005:
-        return 1 + width, y
-    if y2 >= 1 - 0.005:
-        return x, 1 + height
-    if y1 <= 0.005:
-        return x, -height
-    return None
+    left, upper, right, lower = cut_by_border(box)
+    # Who reaches from one border to the opposite one may have come through either.
+    if left != right:
+        return (0, (-width, y)) if left else (2, (1 + width, y))
+    if lower != upper:
+        return (3, (x, 1 + height)) if lower else (1, (x, -height))
+    return None, point

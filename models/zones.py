@@ -16,6 +16,8 @@ from models.tracker import Person
 Span = tuple[float, float]
 _DOUBTED = 10.0
 """Seconds after which a track that the detector doubts begins its stay anew: what is not decided on is kept."""
+_RIM = 1e-6
+"""Shares of the picture by which its rim lies inside a zone that is drawn to the rim."""
 _FLAT = 1e-6
 """Twice the area, in shares of the picture, from which three points are no line."""
 
@@ -88,9 +90,10 @@ class Polygon:
         return float(nearest**0.5)
 
     def place(self, person: Person) -> Point:
-        """The anchor of a person."""
-        x1, y1, x2, y2 = person.box
-        return (x1 + x2) / 2, (y2 if self.anchor == "foot" else (y1 + y2) / 2)
+        """The anchor of the whole person; one beyond the picture is taken at its border, where zones end."""
+        x1, y1, x2, y2 = person.frame
+        point = (x1 + x2) / 2, (y2 if self.anchor == "foot" else (y1 + y2) / 2)
+        return min(max(point[0], _RIM), 1 - _RIM), min(max(point[1], _RIM), 1 - _RIM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +208,7 @@ class ZoneWatch:
             if not inside:
                 del self._stays[person.track]
                 return [], []
-            known = person.detections >= self._least and person.score >= self._least_score
+            known = person.detections >= self._least and person.score >= self._least_score and not person.part
             # A hair less than asked for: times are sums of tenths.
             stay.sure = known and time - stay.since >= self.hold - 1e-6
             if not stay.sure and time - stay.since > max(_DOUBTED, self.hold):
@@ -217,7 +220,7 @@ class ZoneWatch:
         return self._outside(person, stay, point, time)
 
     def _outside(self, person: Person, stay: _Stay, point: Point, time: float) -> tuple[list[Change], list[Span]]:
-        x1, y1, x2, y2 = person.box
+        x1, y1, x2, y2 = person.frame
         away = self.zone.distance(point, max(x2 - x1, 1e-4), max(y2 - y1, 1e-4))
         stay.outside = time if stay.outside is None else stay.outside
         if away < self._margin:

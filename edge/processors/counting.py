@@ -232,8 +232,8 @@ class Counting:
         return [stay.event for stay in stayed.stays] + self._minutes.report_all(touched)
 
     def _warm(self, update: Update, seconds: float) -> None:
-        # What was seen once or twice is more often a flicker than a person.
-        feet = [((p.box[0] + p.box[2]) / 2, p.box[3]) for p in update.people if p.detections >= _SURE]
+        # What was seen once or twice is more often a flicker than a person, and a part stands where its person does.
+        feet = [((p.box[0] + p.box[2]) / 2, p.box[3]) for p in update.people if p.detections >= _SURE and not p.part]
         self._heat.add(feet, seconds)
 
 

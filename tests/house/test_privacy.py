@@ -13,6 +13,9 @@ from tests.house.imports import modules
 ROOT = Path(__file__).resolve().parents[2]
 INFERRED = re.compile(r"\b(emotion|ethnicity|race|gender|sex|age|health|mood)\b", re.IGNORECASE)
 WRITES = re.compile(r"\b(imwrite|imencode|VideoWriter|np\.save|np\.savez|tofile|matplotlib|PIL)\b")
+SHOWN = ("sensors.still", "sensors.stills")
+"""Encode a picture in memory, for the operator who calibrates or audits at the box; neither may open a file to write."""
+TO_DISK = re.compile(r"\b(write|write_bytes|write_text|open\(|fdopen|mkstemp|NamedTemporaryFile)\b")
 OF_NOBODY = ("edge.demo.", "models.calibration", "models.decoys")
 """Write the demonstration's own material, and populations that are numbers about nobody."""
 
@@ -45,4 +48,8 @@ def test_rule_9_no_event_has_a_field_for_what_is_inferred_of_a_person() -> None:
 
 @pytest.mark.parametrize("name", sorted(name for name in modules(ROOT) if not name.startswith(OF_NOBODY)))
 def test_rule_11_no_module_can_write_a_picture_a_film_or_an_array(name: str) -> None:
-    assert not WRITES.search(modules(ROOT)[name].read_text(encoding="utf-8")), name
+    text = modules(ROOT)[name].read_text(encoding="utf-8")
+    if name in SHOWN:
+        assert not TO_DISK.search(text), name
+        text = text.replace("imencode", "")
+    assert not WRITES.search(text), name

@@ -238,6 +238,39 @@ def test_who_is_cut_by_the_lower_border_all_the_way_counts_on_an_upright_line() 
     assert [crossing.direction for crossing in boxes(rows, MIDDLE)] == ["positive"]
 
 
+@pytest.mark.parametrize("upside_down", [False, True])
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_who_comes_in_large_and_stands_counts_at_two_pictures_a_second(step: int, upside_down: bool) -> None:
+    # Found in a recording: the first box is beyond the line and ends a hair before the border that cuts it; later the
+    # head touches the opposite one.
+    rows = [
+        (0.26, 0.55, 0.48, 0.99),
+        (0.37, 0.26, 0.66, 0.985),
+        (0.42, 0.15, 0.68, 0.99),
+        (0.47, 0.07, 0.69, 0.97),
+        (0.51, 0.01, 0.73, 0.93),
+        *[(0.51, 0.0, 0.72, 0.90)] * 9,
+    ]
+    if upside_down:
+        rows = [(x1, 1 - y2, x2, 1 - y1) for x1, y1, x2, y2 in rows]
+    line = Line("door", (0.0, 0.2), (1.0, 0.2)) if upside_down else Line("door", (0.0, 0.8), (1.0, 0.8))
+    crossings = boxes(list(rows[1::step]), line, 5 / step)
+    assert [(c.direction, c.rule) for c in crossings] == [("negative" if upside_down else "positive", "from_border")]
+
+
+def test_who_stays_at_the_border_they_came_through_has_not_come_in() -> None:
+    rows: list[tuple[float, float, float, float] | None] = [(0.4, 0.4, 0.6, 0.99)] * 20
+    assert boxes(rows, Line("door", (0.0, 0.8), (1.0, 0.8))) == []
+
+
+def test_a_box_that_reaches_from_border_to_border_does_not_say_whence_it_came() -> None:
+    # Found in a recording: two people whose shadows are one box with them, and which shrinks.
+    rows: list[tuple[float, float, float, float] | None] = [
+        (0.35, 0.0, 0.63, 0.98 - 0.04 * max(0, i - 4)) for i in range(12)
+    ]
+    assert boxes(rows, Line("door", (0.0, 0.5), (1.0, 0.5))) == []
+
+
 def test_who_is_first_seen_beyond_a_line_a_stride_from_the_border_has_come_in() -> None:
     # 3 m/s at 5 pictures a second: 0.35 body heights from picture to picture, and one was missed.
     line = Line("edge", (0.08, 0.0), (0.08, 1.0))

@@ -1,12 +1,15 @@
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.detector import Detections
 from models.heatmap import HeatMap
-from models.lines import Point
+from models.lines import Anchor, Point
 from models.tracker import Person, Tracker
 from models.zones import Change, Polygon, ZoneWatch, problem
 from tests.models.crowd import Noise, detected, walkers
@@ -142,6 +145,34 @@ def test_who_is_inside_now_is_known_with_their_seconds() -> None:
     zone = watch(minimum=60)
     Walk(zone).go(*[IN] * 50)
     assert zone.waiting == {1: pytest.approx(4.9)}
+
+
+def test_a_part_of_somebody_is_nobody_in_a_zone() -> None:
+    zone = watch()
+    bag = [replace(person(*IN, count=index + 1), part=True) for index in range(40)]
+    assert [w for i, b in enumerate(bag) if (w := zone.update([b], (), i / 10, i / 10, None)).changes] == []
+    assert zone.waiting == {}
+    assert zone.finish([1]).changes == []
+
+
+def test_who_is_cut_by_a_side_until_only_the_legs_are_seen_has_not_left_the_zone() -> None:
+    # The box shrinks from 0.35-0.85 to 0.75-0.85 at the right border; the centre of what is seen sinks out of the zone.
+    zone = ZoneWatch(Polygon("z", ((0.6, 0.3), (1.0, 0.3), (1.0, 0.7), (0.6, 0.7)), "centre"))
+    tracker, changes = Tracker(), []
+    for tick in range(40):
+        top = 0.35 if tick < 20 else 0.75
+        box = np.array([[0.9, top, 0.98 if tick < 20 else 1.0, 0.85]], np.float32)
+        update = tracker.update(Detections(box, np.array([0.8], np.float32)), tick / 10)
+        changes += zone.update(update.people, update.ended, tick / 10, tick / 10, None).changes
+    assert [change.phase for change in changes] == ["enter"]
+    assert len(zone.waiting) == 1
+
+
+@pytest.mark.parametrize("anchor", ["foot", "centre"])
+def test_somebody_whose_feet_are_below_the_picture_is_in_a_zone_that_is_drawn_to_its_border(anchor: Anchor) -> None:
+    zone = Polygon("z", ((0.3, 0.6), (0.7, 0.6), (0.7, 1.0), (0.3, 1.0)), anchor)
+    cut = Person(1, (0.4, 0.7, 0.6, 1.0), 0.8, 0.0, 9, body=(0.4, 0.7, 0.6, 1.4))
+    assert zone.contains(zone.place(cut))
 
 
 def test_feet_and_centre_may_be_in_different_zones() -> None:
