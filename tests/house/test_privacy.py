@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 INFERRED = re.compile(r"\b(emotion|ethnicity|race|gender|sex|age|health|mood)\b", re.IGNORECASE)
 WRITES = re.compile(r"\b(imwrite|imencode|VideoWriter|np\.save|np\.savez|tofile|matplotlib|PIL)\b")
 SHOWN = ("sensors.still", "sensors.stills")
-"""Encode a picture in memory, for the operator who calibrates or audits at the box; neither may open a file to write."""
+"""Encode a picture in memory, for the operator who calibrates or audits at the box; neither may write a file."""
 TO_DISK = re.compile(r"\b(write|write_bytes|write_text|open\(|fdopen|mkstemp|NamedTemporaryFile)\b")
 OF_NOBODY = ("edge.demo.", "models.calibration", "models.decoys")
 """Write the demonstration's own material, and populations that are numbers about nobody."""

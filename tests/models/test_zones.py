@@ -158,7 +158,8 @@ def test_a_part_of_somebody_is_nobody_in_a_zone() -> None:
 def test_who_is_cut_by_a_side_until_only_the_legs_are_seen_has_not_left_the_zone() -> None:
     # The box shrinks from 0.35-0.85 to 0.75-0.85 at the right border; the centre of what is seen sinks out of the zone.
     zone = ZoneWatch(Polygon("z", ((0.6, 0.3), (1.0, 0.3), (1.0, 0.7), (0.6, 0.7)), "centre"))
-    tracker, changes = Tracker(), []
+    tracker = Tracker()
+    changes: list[Change] = []
     for tick in range(40):
         top = 0.35 if tick < 20 else 0.75
         box = np.array([[0.9, top, 0.98 if tick < 20 else 1.0, 0.85]], np.float32)
