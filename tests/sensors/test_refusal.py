@@ -29,11 +29,13 @@ def answering(*answers: bytes) -> Iterator[tuple[str, list[bytes]]]:
         thread = threading.Thread(target=serve)
         thread.start()
         port = server.getsockname()[1]
-        yield f"127.0.0.1:{port}", asked
-        if thread.is_alive():
-            # An answer that nobody asked for: an empty visit ends the wait.
-            socket.create_connection(("127.0.0.1", port)).close()
-        thread.join()
+        try:
+            yield f"127.0.0.1:{port}", asked
+        finally:
+            if thread.is_alive():
+                # An answer that nobody asked for: an empty visit ends the wait.
+                socket.create_connection(("127.0.0.1", port)).close()
+            thread.join()
 
 
 @pytest.mark.parametrize(
