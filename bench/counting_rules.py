@@ -47,7 +47,7 @@ class _Borderless(LineCounter):
         path.side, path.clear, path.outside, path.passed = side, path.last, None, None
         return path
 
-    def _leave(self, path: "lines._Path") -> Crossing | None:
+    def _leave(self, path: "lines._Path", time: float) -> Crossing | None:
         return None
 
     def _look_back(self, path: "lines._Path", person: Person) -> None:
@@ -60,8 +60,8 @@ class _Shortsighted(LineCounter):
     def _look_back(self, path: "lines._Path", person: Person) -> None:
         return None
 
-    def _leave(self, path: "lines._Path") -> Crossing | None:
-        return super()._leave(path) if path.last_value * path.side < 0 else None
+    def _leave(self, path: "lines._Path", time: float) -> Crossing | None:
+        return super()._leave(path, time) if path.last_value * path.side < 0 else None
 
 
 class _Cut(LineCounter):

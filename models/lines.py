@@ -4,6 +4,7 @@ A line runs from ``start`` to ``end``. Its **positive** side is on the left of s
 looks towards ``end`` in the picture, its negative side on the right. Only what crosses between the two ends counts.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -17,6 +18,10 @@ Point = tuple[float, float]
 
 _UNSEEN_S = 0.5
 """How long somebody may walk inside the picture before the first detection, or after the last: two pictures in five."""
+_GAP_S = 1.0
+"""Without a picture for longer than this, nobody watched."""
+_RUN = 2.5
+"""Body heights per second, as ``TrackerConfig.run``: 4 m/s."""
 _HANDED_ON_S = 1.0
 """A track that begins so soon after another was lost, within a body of it, may be the same person's."""
 
@@ -131,10 +136,15 @@ class LineCounter:
         self._least_seconds = least_seconds
         self._least_score = least_score
         self._paths: dict[int, _Path] = {}
+        self._watching = self._latest = -math.inf
+        """Times of the first picture since the start or a gap, before which nothing was watched, and of the latest."""
 
     def update(self, people: Sequence[Person], ended: Sequence[int], time: float) -> list[Crossing]:
         """The crossings that this picture completes; ``time`` of the picture in seconds."""
         crossings = []
+        if time - self._latest > _GAP_S:
+            self._watching = time
+        self._latest = time
         for person in people:
             path = self._paths.get(person.track)
             if path is None:
@@ -143,7 +153,7 @@ class LineCounter:
                 crossings.append(crossing)
         for track in ended:
             gone = self._paths.pop(track, None)
-            if gone is not None and (crossing := self._leave(gone)) is not None:
+            if gone is not None and (crossing := self._leave(gone, time)) is not None:
                 crossings.append(crossing)
         return crossings
 
@@ -182,8 +192,7 @@ class LineCounter:
     def _look_back(self, path: _Path, person: Person) -> None:
         """Nobody appears from nothing: who was outside the picture a moment before has come in, though not seen to."""
         value = self.line.side(path.begun)
-        # The speed of somebody whose size is not known is a guess.
-        if not person.whole or path.outside is not None or value * path.side < 0 or self._continues(path):
+        if not _is_walking(person) or path.outside is not None or value * path.side < 0 or self._continues(path):
             return
         before = _moved(path.begun, person.velocity, -_UNSEEN_S)
         border = _left_through(before)
@@ -193,9 +202,10 @@ class LineCounter:
         if other * value < 0:
             share = other / (other - value)
             place = self._place(before, path.begun, share)
-            if 0 <= place <= 1:
+            moment = path.born - (1 - share) * _UNSEEN_S
+            if 0 <= place <= 1 and moment > self._watching:
                 path.side, path.clear, path.outside = (1 if other > 0 else -1), before, border
-                path.passed = path.passed or (path.born - (1 - share) * _UNSEEN_S, place)
+                path.passed = path.passed or (moment, place)
 
     def _continues(self, path: _Path) -> bool:
         """Whether a known person was lost near where and when this track began: more likely the same one again."""
@@ -249,8 +259,8 @@ class LineCounter:
         direction: Direction = "positive" if path.side > 0 else "negative"
         return Crossing(self.line.name, passed[0], direction, movement, path.person, rule)
 
-    def _leave(self, path: _Path) -> Crossing | None:
-        """A track that ends: who was behind the line, though not clearly, or on the way out, has crossed it."""
+    def _leave(self, path: _Path, time: float) -> Crossing | None:
+        """A track given up at ``time``: who was behind the line, though not clearly, or on the way out, has crossed."""
         if path.outside is not None or not path.known:
             return None
         if path.last_value * path.side < 0:
@@ -261,7 +271,10 @@ class LineCounter:
         if _left_through(after) is None or value * path.side >= 0 or self._goes_on(path):
             return None
         share = path.last_value / (path.last_value - value)
-        path.passed = path.last_time + share * _UNSEEN_S, self._place(path.last, after, share)
+        moment = path.last_time + share * _UNSEEN_S
+        if moment > time or not _is_walking(path.person):
+            return None
+        path.passed = moment, self._place(path.last, after, share)
         path.last, path.last_value = after, value
         return self._cross(path, "to_border")
 
@@ -279,6 +292,14 @@ class LineCounter:
 
 def _moved(point: Point, velocity: Point, seconds: float) -> Point:
     return point[0] + seconds * velocity[0], point[1] + seconds * velocity[1]
+
+
+def _is_walking(person: Person) -> bool:
+    """Whether the speed is a person's: of somebody whose size is known, and no faster than people run."""
+    x1, y1, x2, y2 = person.frame
+    across, down = person.velocity
+    # As in the tracker, a box is taken as 0.4 times as wide as high.
+    return person.whole and math.hypot(0.4 * across / (x2 - x1), down / (y2 - y1)) <= _RUN
 
 
 def _near(a: Point, b: Point, path: _Path) -> bool:

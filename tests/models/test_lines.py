@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -274,9 +275,41 @@ def test_a_box_that_reaches_from_border_to_border_does_not_say_whence_it_came() 
 def test_who_is_first_seen_beyond_a_line_a_stride_from_the_border_has_come_in() -> None:
     # 3 m/s at 5 pictures a second: 0.35 body heights from picture to picture, and one was missed.
     line = Line("edge", (0.08, 0.0), (0.08, 1.0))
-    points = [(0.13 + 0.0875 * i, 0.5) for i in range(9)]
+    points = [(-1.0, 0.5)] * 2 + [(0.13 + 0.0875 * i, 0.5) for i in range(9)]
     assert [(c.direction, c.rule) for c in walk(points, 5, line)] == [("positive", "from_border")]
     assert [(c.direction, c.rule) for c in walk(points[::-1], 5, line)] == [("negative", "to_border")]
+
+
+def test_who_came_in_before_the_first_picture_or_goes_after_the_last_is_not_counted() -> None:
+    line = Line("edge", (0.08, 0.0), (0.08, 1.0))
+    inwards = [
+        Person(1, (x - 0.05, 0.4, x + 0.05, 0.65), 0.8, 0.0, i + 1, velocity=(0.4, 0.0))
+        for i, x in enumerate(0.13 + 0.08 * i for i in range(6))
+    ]
+
+    def count(before: float | None, people: list[Person], given_up: float) -> list[Crossing]:
+        counter = LineCounter(line)
+        found = [] if before is None else counter.update([], [], before)
+        for index, person in enumerate(people):
+            found += counter.update([person], [], index / 5)
+        return found + counter.update([], [1], (len(people) - 1) / 5 + given_up)
+
+    assert len(count(-0.2, inwards, 2.0)) == 1
+    assert count(None, inwards, 2.0) == []
+    assert count(-20.0, inwards, 2.0) == []  # after a gap of the camera
+    outwards = [replace(p, detections=i + 1, velocity=(-0.4, 0.0)) for i, p in enumerate(inwards[::-1])]
+    assert len(count(-0.2, outwards, 2.0)) == 1
+    assert count(-0.2, outwards, 0.0) == []
+
+
+def test_what_moves_faster_than_anybody_runs_has_not_gone_out() -> None:
+    line = Line("edge", (0.08, 0.0), (0.08, 1.0))
+    for pace, crossings in ((-0.5, 1), (-0.9, 0)):
+        counter, found = LineCounter(line), []
+        for index in range(8):
+            person = Person(1, (0.08, 0.4, 0.18, 0.65), 0.8, 0.0, index + 1, velocity=(pace, 0.0))
+            found += counter.update([person], [], index / 10)
+        assert len(found + counter.update([], [1], 3.0)) == crossings
 
 
 def test_who_is_first_seen_beyond_a_line_far_from_the_border_has_not() -> None:
