@@ -22,6 +22,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("edge.commands.demo:demo", "A store day on this machine: broker, centre, edge and a page to open."),
     "edge": ("edge.commands.edge:edge", "Run the box of one store: sensors to events to the centre."),
     "centre": ("dashboard.commands:centre", "Run the central half: ingest, database and the pages."),
+    "tablet": ("dashboard.tablet.commands:tablet", "Serve the tablets of one store: arrival cards, taps, consent."),
+    "guides": ("dashboard.tablet.commands:guides", "Who may log in to the tablets of a store."),
+    "consent": ("edge.commands.members:consent", "Show what a member agreed to, record it, take it back."),
+    "enrol": ("edge.commands.enrol:enrol", "Take a member who agreed into the gallery, from pictures or a camera."),
+    "erase": ("edge.commands.erase:erase", "Erase a member, here or in every store, with signed receipts."),
+    "members": ("edge.commands.members:members", "Customer cards, RFID cards, and who looked at a member."),
+    "member-code": ("edge.commands.members:member_code", "The QR code that a member shows instead of a face."),
+    "keys": ("edge.commands.erase:keys", "The public keys of this box or this centre."),
+    "recognition": ("edge.commands.recognition:recognition", "Measure false alerts at the site."),
+    "sign": ("edge.commands.papers:sign", "The sign for the door, from what really runs."),
+    "dpia": ("edge.commands.papers:dpia", "A data protection impact assessment to complete, from what really runs."),
     "count": ("edge.commands.count:count", "Count the people who cross lines in a video."),
     "cameras": (
         "edge.commands.cameras:cameras",
@@ -29,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "audit": ("edge.commands.audit:audit", "How well the box counts, against a person who counts along."),
     "staff": ("edge.commands.staff:staff", "Learn what staff wear, to count them apart."),
+    "identify": ("edge.commands.identify:identify", "Say who is on pictures, among people enrolled from pictures."),
     "wifi": ("edge.commands.wifi:wifi", "Estimate devices from Wi-Fi captures."),
     "rfid": ("edge.commands.rfid:rfid", "Decode recorded LLRP streams."),
     "tryons": ("edge.commands.rfid:tryons", "Find try-on sessions in tag reads."),
@@ -97,12 +109,14 @@ def config() -> None:
 def check(path: Path) -> None:
     """Check PATH (config.yaml) as the edge and the centre would read it, without starting anything."""
     from dashboard.config import CentreFile
+    from dashboard.tablet.config import TabletFile
     from edge.config import EdgeFile
     from sync.settings import load
 
     edge = load(path, EdgeFile)
     load(path, CentreFile)
     _check_geometry(path, edge)
+    load(path, TabletFile)
     click.echo(f"{path}: good: store {edge.store.id}, {len(edge.sensors.names())} sensors")
 
 
@@ -131,10 +145,11 @@ def _check_geometry(path: Path, edge: "EdgeFile") -> None:
 def schema() -> None:
     """Print the JSON Schema of config.yaml."""
     from dashboard.config import CentreFile
+    from dashboard.tablet.config import TabletFile
     from edge.config import EdgeFile
     from sync.settings import merged_schema
 
-    click.echo(merged_schema([EdgeFile, CentreFile]))
+    click.echo(merged_schema([EdgeFile, CentreFile, TabletFile]))
 
 
 @click.command()

@@ -14,6 +14,7 @@ from dashboard.audits import audit_view
 from dashboard.changes import Changes
 from dashboard.day import Minute, bounds, day_view, local_date
 from dashboard.documents import event_document, state_document, window_document
+from dashboard.verdicts import DAYS, Verdicts, verdict_view
 from sync.clock import Now
 from sync.errors import SyncError
 from sync.events import FootfallMinute, Health
@@ -49,6 +50,8 @@ class Reader(Protocol):
     def sensor_states(self, store: str) -> Sequence[dict[str, Any]]: ...
 
     def audits(self, store: str) -> Sequence[dict[str, Any]]: ...
+
+    def face_verdicts(self, store: str, start: float, end: float) -> Verdicts: ...
 
     def tryon_count(self, store: str, start: float, end: float) -> int: ...
 
@@ -121,6 +124,12 @@ def create_app(
         name = chosen(store).id
         rows, states = reader.audits(name), reader.sensor_states(name)
         return {"audits": audit_view(name, rows, states, now(), audit_max_age_days)}
+
+    @app.get("/api/v1/stores/{store}/recognition")
+    def recognition(store: str) -> dict[str, Any]:
+        """Members suggested by their face in the last thirty days, and how often clerks said that it was another."""
+        moment = now()
+        return verdict_view(reader.face_verdicts(chosen(store).id, moment - DAYS * 86400.0, moment + 60))
 
     @app.get("/api/v1/stores/{store}/events")
     def events(

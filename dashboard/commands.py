@@ -5,10 +5,16 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dashboard.config import CentreFile
+from sync.orders import CentreOrdersConfig
+
+if TYPE_CHECKING:
+    from sync.order_sender import OrderSender
+    from sync.store.store import CentralStore
 
 log = logging.getLogger("yingke.centre")
 
@@ -49,12 +55,29 @@ def run(config: CentreFile, stop: threading.Event) -> None:
         # What is loaded by now lives as long as the process: the collector need not walk through it for every batch
         # (a sixth of the CPU time of ingest).
         gc.freeze()
-        with ThreadPoolExecutor(1, "ingest") as pool:
-            ingest = pool.submit(Ingest(store, config.sync).run, stop)
-            ingest.add_done_callback(lambda _: setattr(server, "should_exit", True))
+        with ThreadPoolExecutor(2, "centre") as pool:
+            parts = [pool.submit(Ingest(store, config.sync).run, stop)]
+            if config.dashboard.orders is not None:
+                parts.append(pool.submit(_orders(config, config.dashboard.orders, store).run, stop))
+            for part in parts:
+                part.add_done_callback(lambda _: setattr(server, "should_exit", True))
             try:
                 log.info("pages on http://%s:%d/", config.dashboard.host, listener.getsockname()[1])
                 server.run(sockets=[listener])
             finally:
                 stop.set()
-        ingest.result()
+        for part in parts:
+            part.result()
+
+
+def _orders(config: CentreFile, section: CentreOrdersConfig, store: "CentralStore") -> "OrderSender":
+    from sync.clock import clock
+    from sync.order_sender import OrderSender
+    from sync.signing import SigningKey
+    from sync.store.orders import OrderBook
+
+    key = SigningKey.open_or_make(section.key)
+    log.info("orders to the boxes are signed with key %s", key.public)
+    stores = [each.id for each in config.all_stores]
+    client = config.sync.ingest.client_id
+    return OrderSender(OrderBook(store.engine), key, stores, config.sync.mqtt, clock(config.clock), client=client)

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sync.clock import SimulatedClock
 from sync.config import SyncConfig
+from sync.orders import CentreOrdersConfig
 from sync.settings import StoreConfig
 
 
@@ -17,6 +18,7 @@ class DashboardConfig(BaseModel):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     audit_max_age_days: Annotated[float, Field(gt=0, le=3650)] = 90.0
     """An audit of a line's counting that is older is marked on the pages."""
+    orders: CentreOrdersConfig | None = None
     notes: dict[Literal["en", "zh"], str] = {}
     """What every page says on top, by language, e.g. which sensors are simulated."""
 
@@ -38,6 +40,7 @@ class CentreFile(BaseModel):
     sync: SyncConfig = SyncConfig()
     dashboard: DashboardConfig = DashboardConfig()
     clock: SimulatedClock | None = None
+    tablet: Any = None
     sensors: Any = None
     models: Any = None
     edge: Any = None

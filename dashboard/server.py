@@ -2,23 +2,42 @@
 
 import errno
 import socket
+from pathlib import Path
+from typing import Protocol
 
 import uvicorn
 from fastapi import FastAPI
 
 from dashboard.changes import Changes
-from dashboard.config import DashboardConfig
 from sync.errors import SyncError
 
 PATIENCE_S = 2
 """For open streams at shutdown; they look every half second."""
 
 
+class Address(Protocol):
+    """Where to serve: of the section of the configuration that the page has."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
+
 class PageServer(uvicorn.Server):
     """Serves an application; ``state.changes``, where it has them, are the open streams that end at shutdown."""
 
-    def __init__(self, app: FastAPI) -> None:
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=PATIENCE_S)
+    def __init__(self, app: FastAPI, certificate: Path | None = None, key: Path | None = None) -> None:
+        """With ``certificate`` and ``key`` (PEM) it speaks TLS only."""
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=PATIENCE_S,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+            server_header=False,
+        )
         super().__init__(config)
         self._changes: Changes | None = getattr(app.state, "changes", None)
 
@@ -28,9 +47,9 @@ class PageServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def bind(config: DashboardConfig) -> socket.socket:
-    """The listening socket of the pages; see ``listen``."""
-    return listen(config.host, config.port, "dashboard.port")
+def bind(config: Address, section: str = "dashboard") -> socket.socket:
+    """The listening socket of the pages; see ``listen``. ``section`` of the configuration names the port."""
+    return listen(config.host, config.port, f"{section}.port")
 
 
 def listen(host: str, port: int, setting: str) -> socket.socket:

@@ -11,6 +11,7 @@ from edge.audit.counting import digests
 from edge.audit.ledger import Ledger
 from edge.config import EdgeFile
 from edge.frigate import subscriber
+from edge.members import Members, open_members
 from edge.processing import Processor
 from edge.processors.badges import BadgeBoard, BadgeProcessor
 from edge.processors.devices import DevicesProcessor
@@ -35,15 +36,15 @@ log = logging.getLogger("yingke.edge")
 Part = tuple[str, Callable[[], Source[Any]], Processor[Any]]
 
 
-def build_loops(config: EdgeFile, outbox: Outbox, now: Now) -> list[SensorLoop]:
+def build_loops(config: EdgeFile, outbox: Outbox, now: Now, members: Members | None = None) -> list[SensorLoop]:
     """One loop for each sensor of the configuration. Raises a typed error when a model or a setting is missing."""
     loops, board = [], BadgeBoard()
     cameras = {camera.name for camera in config.sensors.cameras}
     for name, open_source, processor in [
-        *_cameras(config, now, board),
+        *_cameras(config, now, board, members),
         *_frigate(config, now, board),
         *_wifi(config, now),
-        *_rfid(config, now, board),
+        *_rfid(config, now, board, members),
     ]:
         stale = config.edge.stale_seconds if name in cameras else None
         loops.append(SensorLoop(name, open_source, processor, outbox, now, stale_after=stale))
@@ -53,13 +54,14 @@ def build_loops(config: EdgeFile, outbox: Outbox, now: Now) -> list[SensorLoop]:
     return loops
 
 
-def _cameras(config: EdgeFile, now: Now, board: BadgeBoard) -> list[Part]:
+def _cameras(config: EdgeFile, now: Now, board: BadgeBoard, members: Members | None) -> list[Part]:
     parts: list[Part] = []
     sleep = sleeper(config.clock)
     for camera in config.sensors.cameras:
         # A detector, and with it an inference thread, for each camera.
         detector = open_people(config.models_of(camera.name))
-        processor = FootfallProcessor(camera.name, config.edge.counting[camera.name], detector, board)
+        finders = members.finders(camera.name) if members else ()
+        processor = FootfallProcessor(camera.name, config.edge.counting[camera.name], detector, board, finders)
         parts.append((camera.name, partial(CameraSource, camera, clock=now, sleep=sleep), processor))
     return parts
 
@@ -83,13 +85,15 @@ def _wifi(config: EdgeFile, now: Now) -> list[Part]:
     return parts
 
 
-def _rfid(config: EdgeFile, now: Now, board: BadgeBoard) -> list[Part]:
+def _rfid(config: EdgeFile, now: Now, board: BadgeBoard, members: Members | None) -> list[Part]:
     parts: list[Part] = []
     for rfid in config.sensors.rfid:
         tryons, badges = config.edge.tryons.get(rfid.name), config.edge.badges.get(rfid.name)
         processor: Processor[Any] | None = TryOnProcessor(rfid.name, tryons) if tryons else None
         if badges is not None:
             processor = BadgeProcessor(rfid.name, badges, board, processor)
+        if members is not None:
+            processor = members.of_reader(rfid.name, processor)
         assert processor is not None, "the configuration has a use for every reader"
         parts.append((rfid.name, partial(open_rfid, rfid, now), processor))
     return parts
@@ -127,15 +131,20 @@ def run(config: EdgeFile, stop: threading.Event) -> None:
     Raises ``OutboxError`` when the outbox cannot be used (any more).
     """
     now = clock(config.clock)
-    with Outbox(config.edge.data / "outbox.db", config.store.id, config.sync.outbox, now) as outbox:
-        loops = build_loops(config, outbox, now)
+    with (
+        Outbox(config.edge.data / "outbox.db", config.store.id, config.sync.outbox, now) as outbox,
+        open_members(config, now) as members,
+    ):
+        loops = build_loops(config, outbox, now, members)
         heartbeat = Heartbeat([loop.status for loop in loops], outbox, now, config.edge.heartbeat_seconds)
         relay = Relay(outbox, config.sync)
         send_audits(config, outbox)
         log.info("store %s: %d sensors, outbox %s", config.store.id, len(loops), outbox.path)
         ending = threading.Event()
-        with ThreadPoolExecutor(len(loops) + 2, "edge") as pool:
+        about_members = members.running() if members else []
+        with ThreadPoolExecutor(len(loops) + 2 + len(about_members), "edge") as pool:
             others = [pool.submit(relay.run, ending), pool.submit(heartbeat.run, ending)]
+            others += [pool.submit(part, ending) for part in about_members]
             sensing = [pool.submit(loop.run, stop) for loop in loops]
             for future in (*others, *sensing):
                 future.add_done_callback(lambda done: stop.set() if done.exception() else None)

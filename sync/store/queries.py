@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, Row, case, func, select
 
+from sync.events import Arrival, Response
 from sync.store import tables
 from sync.store.database import reading
 
@@ -46,6 +47,15 @@ class TryOnRow:
     kind: str
     sessions: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaceVerdicts:
+    """Members suggested by their face, and how many of them clerks confirmed, or said to be somebody else."""
+
+    suggested: int
+    confirmed: int
+    wrong: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +191,31 @@ class Queries:
                 | json.loads(data)
                 for sensor, event, time, received, data in connection.execute(query)
             ]
+
+    def face_verdicts(self, store: str, start: float, end: float) -> FaceVerdicts:
+        """Arrivals by face from ``start`` until ``end``, and how many of them clerks confirmed or called wrong.
+
+        The last word on an arrival counts; one that a code or a card settled first is no verdict on the face.
+        """
+        table = tables.event
+        query = select(table.c.id, table.c.type, table.c.payload).where(
+            table.c.store == store,
+            table.c.type.in_((Arrival.TYPE, Response.TYPE)),
+            table.c.time >= round(start * 1000),
+            table.c.time < round(end * 1000),
+        )
+        faces: set[str] = set()
+        said: dict[str, str] = {}
+        with reading(self._engine) as connection:
+            for name, kind, payload in connection.execute(query.order_by(table.c.time, table.c.position)):
+                data = json.loads(payload)["data"]
+                if kind == Arrival.TYPE:
+                    if data["method"] == "face":
+                        faces.add(str(name))
+                elif data["action"] in ("confirm", "wrong_person"):
+                    said[data["arrival"]] = data["action"]
+        verdicts = [action for arrival, action in said.items() if arrival in faces]
+        return FaceVerdicts(len(faces), verdicts.count("confirm"), verdicts.count("wrong_person"))
 
     def tryons(self, store: str, start: float, end: float) -> list[TryOnRow]:
         """Try-on sessions by product and hour, of the hours in [start, end)."""

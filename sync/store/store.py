@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, func, select, tuple_, update
+from sqlalchemy import Connection, Engine, delete, func, select, tuple_, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
 from sync.config import IngestConfig
@@ -64,6 +64,11 @@ class CentralStore(Queries):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._engine.dispose()
+
+    @property
+    def engine(self) -> Engine:
+        """Of the open database, for what else is kept in it."""
+        return self._engine
 
     def ingest(self, batch: Sequence[Incoming]) -> IngestResult:
         """Take in a batch, in one transaction; when this returns, it is committed.

@@ -148,3 +148,34 @@ audit = Table(
     Column("received", BigInteger, nullable=False),
     Column("data", Text, nullable=False),
 )
+
+box_order = Table(
+    "box_order",
+    metadata,
+    Column("store", STORE, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("member", String(32)),
+    Column("issued", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("payload", Text, nullable=False),
+    # The box's signed receipt as it came; null while it has not answered.
+    Column("receipt", Text),
+    Index("box_order_member", "member", "kind"),
+)
+
+box_key = Table(
+    "box_key",
+    metadata,
+    Column("store", STORE, primary_key=True),
+    Column("public", String(64), nullable=False),
+    Column("first_seen", BigInteger, nullable=False),
+)
+
+erased_member = Table(
+    "erased_member",
+    metadata,
+    Column("member", String(32), primary_key=True),
+    Column("time", BigInteger, nullable=False),
+)

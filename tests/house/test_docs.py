@@ -33,7 +33,7 @@ def test_every_link_and_picture_leads_somewhere(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_and_module_that_is_named_exists(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
-    for name in re.findall(r"(?:^|[`$(])\s*(?:\.venv/bin/)?yingke ([a-z]+)", text, flags=re.MULTILINE):
+    for name in re.findall(r"(?:^|[`$(])\s*(?:\.venv/bin/)?yingke ([a-z][a-z-]*)", text, flags=re.MULTILINE):
         assert name in COMMANDS, f"{page}: yingke {name}"
     for module in re.findall(r"python -m ([a-z_]+(?:\.[a-z_]+)+)", text):
         assert importlib.util.find_spec(module), f"{page}: {module}"

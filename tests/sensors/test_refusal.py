@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sensors.errors import SourceError
@@ -29,11 +29,13 @@ def answering(*answers: bytes) -> Iterator[tuple[str, list[bytes]]]:
         thread = threading.Thread(target=serve)
         thread.start()
         port = server.getsockname()[1]
-        yield f"127.0.0.1:{port}", asked
-        if thread.is_alive():
-            # An answer that nobody asked for: an empty visit ends the wait.
-            socket.create_connection(("127.0.0.1", port)).close()
-        thread.join()
+        try:
+            yield f"127.0.0.1:{port}", asked
+        finally:
+            if thread.is_alive():
+                # An answer that nobody asked for: an empty visit ends the wait.
+                socket.create_connection(("127.0.0.1", port)).close()
+            thread.join()
 
 
 @pytest.mark.parametrize(
@@ -115,6 +117,7 @@ def test_a_camera_that_takes_the_connection_and_says_nothing_does_not_answer(mon
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=400))
+@example(b"=")
 def test_no_answer_makes_anything_but_one_clear_error(answer: bytes) -> None:
     with answering(b"RTSP/1.0 401 x\r\nWWW-Authenticate: Digest " + answer + b"\r\n\r\n", answer) as (address, _):
         error = explain(f"rtsp://v:p@{address}/s", "cam")
