@@ -6,17 +6,14 @@ once. A tap and its event are kept in one transaction; the event goes to the out
 
 import json
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self, get_args
+from typing import Literal, get_args
 from uuid import UUID
 
 from sync.events import Arrival, Event, Response, utc
-from sync.members.errors import MemberError
+from sync.members.file import MemberFile
 
 Action = Literal["claim", "release", "confirm", "wrong_person", "companion", "staff", "escalate", "left"]
 Method = Literal["face", "qr", "rfid_card", "wifi_login"]
@@ -87,34 +84,17 @@ class Answer:
     card: Card | None
 
 
-class Desk:
+class Desk(MemberFile):
     """A context manager; any number of threads and processes.
 
     ``guide_of`` tells whose customer a member is, None when nobody's.
     """
 
+    SCRIPT = _SCHEMA
+
     def __init__(self, path: Path, guide_of: Callable[[str], str | None] = lambda _: None) -> None:
-        self.path = path
+        super().__init__(path, "arrivals'")
         self._guide_of = guide_of
-        self._lock = threading.RLock()
-        self._db: sqlite3.Connection | None = None
-
-    def __enter__(self) -> Self:
-        with self._said():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
-            self._db = db
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            db.executescript(_SCHEMA)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._db is not None:
-            self._db.close()
-            self._db = None
 
     def arrived(self, event: UUID, arrival: Arrival, time: float, through: int = 0) -> Card:
         """Open a card for an arrival, or add to the one that the same member has: one arrival per visit.
@@ -258,37 +238,6 @@ class Desk:
         body = json.dumps({name: getattr(card, name) for name in card.__dataclass_fields__})
         db.execute("INSERT OR REPLACE INTO card VALUES (?, ?, ?, ?)", (card.id, body, card.time, revision))
         return card
-
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        assert self._db is not None, "entered"
-        with self._lock, self._said():
-            yield self._db
-
-    @contextmanager
-    def _said(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise MemberError(
-                "file",
-                f"the arrivals' file {self.path} cannot be used: {error}",
-                "check the disk; it resumes by itself",
-            ) from error
-        except OSError as error:
-            raise MemberError("file", f"{self.path} cannot be opened: {error.strerror}", "check the path") from error
 
 
 def _card(body: str) -> Card:

@@ -2,20 +2,15 @@
 
 import hmac
 import secrets
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
 from sync.members.errors import MemberError
+from sync.members.file import MemberFile
 
 LEAST_DIGITS = 6
 SESSION_S = 12 * 3600.0
@@ -45,32 +40,16 @@ class WrongPin(MemberError):
     """The guide or the PIN is wrong, or too many were; which of these is not said."""
 
 
-class Guides:
+class Guides(MemberFile):
     """A context manager; any number of threads and processes. Times are epoch seconds."""
 
+    SCRIPT = _SCHEMA
+
     def __init__(self, path: Path, hasher: PasswordHasher | None = None) -> None:
+        super().__init__(path, "guides'")
         # Argon2id with RFC 9106's second recommendation (64 MiB, three passes), the library's default.
         self._hasher = hasher or PasswordHasher()
-        self.path = path
-        self._lock = threading.RLock()
-        self._db: sqlite3.Connection | None = None
         self._nobody = self._hasher.hash(secrets.token_hex(8))
-
-    def __enter__(self) -> Self:
-        with self._said():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.executescript(_SCHEMA)
-            self.path.chmod(0o600)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._db is not None:
-            self._db.close()
-            self._db = None
 
     def add(self, guide: Guide, pin: str) -> None:
         """Let a guide in, or give them a new PIN (their sessions end). Raises ``MemberError`` for a weak one."""
@@ -109,21 +88,22 @@ class Guides:
             good = self._hasher.verify(known, pin) and row is not None
         except VerificationError:
             good = False
+        if not good:
+            self._wrong(guide, wrong + 1, now)
+            raise WrongPin("unknown", "this guide and PIN do not fit", "try again, or ask the manager for a new PIN")
+        token = secrets.token_urlsafe(32)
         with self._changing() as db:
-            if not good:
-                over = wrong + 1 - FREE_TRIES
-                wait = min(LONGEST_WAIT_S, WAIT_S * 2.0 ** min(over, 10)) if over >= 0 else 0.0
-                db.execute(
-                    "UPDATE guide SET wrong = wrong + 1, until = ? WHERE id = ?", (now + wait if wait else 0, guide)
-                )
-                raise WrongPin(
-                    "unknown", "this guide and PIN do not fit", "try again, or ask the manager for a new PIN"
-                )
-            token = secrets.token_urlsafe(32)
             db.execute("UPDATE guide SET wrong = 0, until = 0 WHERE id = ?", (guide,))
             db.execute("DELETE FROM session WHERE expires <= ?", (now,))
             db.execute("INSERT INTO session VALUES (?, ?, ?)", (_hashed(token), guide, now + SESSION_S))
         return token
+
+    def _wrong(self, guide: str, times: int, now: float) -> None:
+        """One more wrong PIN: from ``FREE_TRIES`` on the guide waits, longer each time."""
+        over = times - FREE_TRIES
+        wait = min(LONGEST_WAIT_S, WAIT_S * 2.0 ** min(over, 10)) if over >= 0 else 0.0
+        with self._changing() as db:
+            db.execute("UPDATE guide SET wrong = wrong + 1, until = ? WHERE id = ?", (now + wait if wait else 0, guide))
 
     def who(self, token: str, now: float) -> Guide | None:
         """Whose session it is; None when it has ended."""
@@ -141,37 +121,6 @@ class Guides:
         """End a session."""
         with self._changing() as db:
             db.execute("DELETE FROM session WHERE token = ?", (_hashed(token),))
-
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except WrongPin:
-                # What counts wrong PINs is kept.
-                db.execute("COMMIT")
-                raise
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        assert self._db is not None, "entered"
-        with self._lock, self._said():
-            yield self._db
-
-    @contextmanager
-    def _said(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise MemberError(
-                "file", f"the guides' file {self.path} cannot be used: {error}", "check the disk"
-            ) from error
 
 
 def _hashed(token: str) -> bytes:

@@ -4,15 +4,11 @@ What may be compared with a face is decided here and nowhere else: ``templates``
 has not taken it back, was not erased, and whose template is of the model in use and not past its day.
 """
 
-import os
 import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from types import TracebackType
 from typing import Literal, Self
 
 import numpy as np
@@ -23,6 +19,7 @@ from sync.members import ledger
 from sync.members.cards import CustomerCard
 from sync.members.consent import Consent, Purpose
 from sync.members.errors import MemberError
+from sync.members.file import MemberFile
 from sync.members.vault import Bound, Vault
 
 Vectors = npt.NDArray[np.float32]
@@ -84,34 +81,28 @@ class Erased:
     command: str
 
 
-class Register:
+class Register(MemberFile):
     """A context manager; any number of threads and processes. ``store`` is this box's.
 
     ``leased``: the gallery opens only while the centre's lease lasts; a box that was stolen or cut off closes it.
     Entering raises ``MemberError`` when the file cannot be used or belongs to another store.
     """
 
+    SCRIPT = _SCHEMA + ledger.SCHEMA
+
     def __init__(self, folder: Path, store: str, *, leased: bool = False) -> None:
-        self.path = folder / "members.db"
+        super().__init__(folder / "members.db", "members'")
         self.store = store
         self._leased = leased
         self._vault = Vault(folder / "gallery-keys.db")
-        self._db: sqlite3.Connection | None = None
-        self._lock = threading.RLock()
 
     def __enter__(self) -> Self:
         self._vault.__enter__()
         try:
-            with self._said():
-                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-                self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
-                for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
-                    self._db.execute(f"PRAGMA {pragma}")
-                with self._changing() as db:
-                    for statement in _statements(_SCHEMA + ledger.SCHEMA):
-                        db.execute(statement)
-                    db.execute("INSERT OR IGNORE INTO state VALUES (1, ?, 0, 0, 0, 0)", (self.store,))
-                    (owner,) = db.execute("SELECT store FROM state").fetchone()
+            super().__enter__()
+            with self._changing() as db:
+                db.execute("INSERT OR IGNORE INTO state VALUES (1, ?, 0, 0, 0, 0)", (self.store,))
+                (owner,) = db.execute("SELECT store FROM state").fetchone()
             if owner != self.store:
                 raise MemberError(
                     "file", f"{self.path} belongs to store {owner}", "name the folder of this store's box"
@@ -121,16 +112,9 @@ class Register:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close both files."""
-        if self._db is not None:
-            self._db.close()
-            self._db = None
+        super().close()
         self._vault.__exit__(None, None, None)
 
     # Consent ----------------------------------------------------------------------------------------------------------
@@ -487,35 +471,6 @@ class Register:
     def _revision(self, db: sqlite3.Connection) -> int:
         return int(db.execute("SELECT revision FROM state").fetchone()[0])
 
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        assert self._db is not None, "entered"
-        with self._lock, self._said():
-            yield self._db
-
-    @contextmanager
-    def _said(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise MemberError(
-                "file", f"the members' file {self.path} cannot be used: {error}", "check the disk, or restore the file"
-            ) from error
-        except OSError as error:
-            raise MemberError("file", f"{self.path} cannot be opened: {error.strerror}", "check the path") from error
-
 
 def expiry(made: float, seen: float) -> float:
     """Until when a template may be used: 12 months after the last visit, 36 after it was made."""
@@ -528,13 +483,3 @@ def _packed(vectors: Vectors) -> bytes:
 
 def _unpacked(plain: bytes) -> Vectors:
     return np.frombuffer(plain, "<f4", offset=2).reshape(int.from_bytes(plain[:2], "big"), -1).astype(np.float32)
-
-
-def _statements(script: str) -> Iterable[str]:
-    """The statements of a script one by one: ``executescript`` would end the transaction."""
-    statement = ""
-    for line in script.splitlines():
-        statement += line + "\n"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
