@@ -103,13 +103,13 @@ def test_an_arrival_becomes_a_card_with_what_the_clerk_needs_in_one_glance(brows
         WebDriverWait(browser, 10).until(
             lambda _: not box.desk.unsent() and box.desk.cards(box.now())[0].guide == LI.id
         )
+        entries = browser.get_log("browser")  # type: ignore[no-untyped-call]
+        # Before anybody has logged in, the page is told so.
+        assert [each for each in entries if each["level"] == "SEVERE" and "401" not in each["message"]] == []
     responses = [
         event.data for row in box.outbox.pending(0, 99) if isinstance((event := decode(row.payload)).data, Response)
     ]
     assert [(each.action, each.guide, each.member) for each in responses] == [("claim", LI.id, "M-0417")]
-    entries = browser.get_log("browser")  # type: ignore[no-untyped-call]
-    # Before anybody has logged in, the page is told so.
-    assert [each for each in entries if each["level"] == "SEVERE" and "401" not in each["message"]] == []
 
 
 def test_two_candidates_stand_side_by_side_and_one_tap_decides(browser: webdriver.Chrome, box: Box) -> None:
