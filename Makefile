@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := edge sensors models sync dashboard tests bench tools yingke.py
 
-.PHONY: demo test check soak lint types unit setup setup-test system lock schema figures clean
+.PHONY: demo test check soak lint types unit setup setup-test system lock clean
 
 demo: setup ## a store day on your machine; Ctrl-C stops it
 	$(BIN)/yingke demo

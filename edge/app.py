@@ -51,6 +51,7 @@ def build_loops(config: EdgeFile, outbox: Outbox, now: Now, members: Members | N
     for camera in config.sensors.cameras:
         status = next(loop.status for loop in loops if loop.status.sensor == camera.name)
         status.counting = digests(config.edge.counting[camera.name], config.models_of(camera.name), camera.max_fps)
+        status.encoder = members.encoders.get(camera.name) if members else None
     return loops
 
 

@@ -38,6 +38,8 @@ class Members:
         self._now = now
         self._key = box_key(config.edge.data)
         self.greeter: Greeter = Greeter(register, config.edge.recognition.card_seconds)
+        self.encoders: dict[str, str] = {}
+        """Of each camera that recognises members: name and version of its encoder, for the heartbeat."""
 
     def finders(self, camera: str) -> Sequence[ArrivalFinder]:
         """What looks for members in the pictures of a camera; raises a typed error where that may not start."""
@@ -64,6 +66,7 @@ class Members:
         config = self._config.edge.recognition
         encoder = open_encoder(self._config.models)
         _say(config, camera, encoder)
+        self.encoders[camera] = f"{encoder.name} {encoder.version}"
         if config.mode == "entrance":
             check = must_hold(config, self._config.store.id, model_of(encoder), self._now())
             log.info("recognition: site check of %s: at most %.2f %% false alerts", check.day, 100 * check.upper_95)

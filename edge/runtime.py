@@ -58,6 +58,8 @@ class SensorStatus:
     dropped: int = 0
     counting: dict[str, str] | None = None
     """Of a camera: by which settings each line counts (``edge.audit.counting.digests``)."""
+    encoder: str | None = None
+    """Of a camera that recognises members: name and version of the face encoder."""
 
     def health(self, seconds_since_last: float, readings_since_last: int, now: float) -> Health:
         """The heartbeat's payload; a live sensor that fell silent is degraded."""
@@ -68,7 +70,15 @@ class SensorStatus:
         if seeing and self.stale_after is not None and age is not None and age > self.stale_after:
             state, reason = "degraded", "silent"
         rate = readings_since_last / seconds_since_last if seconds_since_last > 0 else None
-        return Health(state=state, reason=reason, frame_age=age, fps=rate, dropped=self.dropped, counting=self.counting)
+        return Health(
+            state=state,
+            reason=reason,
+            frame_age=age,
+            fps=rate,
+            dropped=self.dropped,
+            counting=self.counting,
+            encoder=self.encoder,
+        )
 
 
 class SensorLoop:

@@ -192,6 +192,10 @@ class Health(Data):
     counting: Annotated[
         dict[Name, ShortDigest] | None, Field(description="camera: digest of each line and the rules it counts by now")
     ] = None
+    encoder: Annotated[
+        str | None,
+        Field(pattern=r"^[A-Za-z0-9._ -]{1,64}$", description="camera that recognises members: face encoder, version"),
+    ] = None
 
 
 class Proportion(BaseModel):

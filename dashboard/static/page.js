@@ -86,7 +86,8 @@ function showLists(words) {
   byId("events").replaceChildren(...(told.length ? told : [row("", words.noEvents)]));
   const sensors = day.sensors.map((sensor) => {
     const notes = [sensor.reason && (words.reasons[sensor.reason] ?? sensor.reason),
-      sensor.fps !== null && sensor.state === "ok" && words.fps(sensor.fps.toFixed(1)), sensor.dropped > 0 && words.dropped(sensor.dropped)];
+      sensor.fps !== null && sensor.state === "ok" && words.fps(sensor.fps.toFixed(1)), sensor.dropped > 0 && words.dropped(sensor.dropped),
+      sensor.encoder && words.encoder(sensor.encoder)];
     const li = row("", `${sensor.sensor}: ${words.states[sensor.state]}`, notes.filter(Boolean).join(" · "), sensor.state);
     li.append(...day.audits.filter((audit) => audit.sensor === sensor.sensor).map((audit) => audited(audit, words)));
     return li;

@@ -35,7 +35,7 @@ export const WORDS = {
     auditFew: (n) => `too few crossings to say (${n})`, auditBelow: (t) => `below the target of ${t} %`, auditNobody: "audited: nobody crossed",
     standings: { old: (days) => `audit older than ${days} days`, never: () => "never audited",
       changed: () => "line or rules changed since the audit", forged: () => "the audit's signature is wrong" },
-    fps: (value) => `${value} readings/s`, dropped: (count) => `${count} frames dropped`,
+    fps: (value) => `${value} readings/s`, dropped: (count) => `${count} frames dropped`, encoder: (name) => `recognises members with ${name}`,
     lineOk: "live", lineCut: "no connection to the centre: figures may be old", clock: "simulated clock", zone: "times in",
     event: {
       visit: (d) => `One person ${d.direction === "in" ? "came in" : "went out"} at ${d.line}${why(d, { staff: "staff",
@@ -79,7 +79,7 @@ export const WORDS = {
     auditFew: (n) => `人次太少，无法判断（${n}）`, auditBelow: (t) => `低于目标 ${t} %`, auditNobody: "核对时无人越线",
     standings: { old: (days) => `核对已超过 ${days} 天`, never: () => "从未核对",
       changed: () => "核对后计数线或规则已变更", forged: () => "核对的签名不符" },
-    fps: (value) => `每秒 ${value} 次读数`, dropped: (count) => `丢帧 ${count}`,
+    fps: (value) => `每秒 ${value} 次读数`, dropped: (count) => `丢帧 ${count}`, encoder: (name) => `识别会员：${name}`,
     lineOk: "实时", lineCut: "与中心断开：数字可能已过时", clock: "模拟时钟", zone: "时区",
     event: {
       visit: (d) => `${d.line}：一人${d.direction === "in" ? "进店" : "离店"}${why(d, { staff: "店员",

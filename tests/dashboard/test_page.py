@@ -10,7 +10,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from sync.events import Event, FootfallMinute, utc
+from sync.events import Event, FootfallMinute, Health, utc
 from sync.store.store import CentralStore
 from tests.dashboard.serving import OPENS, Feed, served
 
@@ -55,6 +55,7 @@ def test_the_page_shows_the_day_its_gap_and_new_visits_as_they_come(
     browser: webdriver.Chrome, store: CentralStore
 ) -> None:
     feed = Feed(store)
+    feed.send(Event.new("door", OPENS, Health(state="ok", fps=10, encoder="dlib-resnet-v1 2")))
     feed.a_morning()
     with served(store, NOW) as address:
         browser.get(f"{address}?lang=en")
@@ -65,6 +66,7 @@ def test_the_page_shows_the_day_its_gap_and_new_visits_as_they_come(
         assert [node.text for node in browser.find_elements(By.CSS_SELECTOR, "#chart text.count")] == ["60", "60"]
         assert "One person came in at door" in text(browser, "events")
         assert "fitting: lost" in text(browser, "sensors")
+        assert "recognises members with dlib-resnet-v1 2" in text(browser, "sensors")
         feed.minutes(OPENS + 60 * 90, 1, entered=5)
         wait_for(browser, "visits", "125")
         log = browser.execute_script("return performance.getEntriesByType('resource').map(r => r.responseStatus)")

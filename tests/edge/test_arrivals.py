@@ -186,6 +186,7 @@ def test_codes_and_faces_are_looked_for_where_the_configuration_says(
         kinds = [type(each).__name__ for each in members.finders("door")]
         assert kinds == ["Recogniser", "CodeReader"]
         assert members.finders("till") == []
+    assert set(members.encoders) == {"door"}
     assert "encoder" in caplog.text
 
 
