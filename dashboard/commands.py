@@ -43,6 +43,7 @@ def run(config: CentreFile, stop: threading.Event) -> None:
     from sync.clock import clock
     from sync.ingest import Ingest
     from sync.parent import follow_parent
+    from sync.store.retention import Retention
     from sync.store.store import CentralStore
 
     follow_parent()
@@ -55,8 +56,9 @@ def run(config: CentreFile, stop: threading.Event) -> None:
         # What is loaded by now lives as long as the process: the collector need not walk through it for every batch
         # (a sixth of the CPU time of ingest).
         gc.freeze()
-        with ThreadPoolExecutor(2, "centre") as pool:
+        with ThreadPoolExecutor(3, "centre") as pool:
             parts = [pool.submit(Ingest(store, config.sync).run, stop)]
+            parts.append(pool.submit(Retention(store.engine, config.sync.retention, clock(config.clock)).run, stop))
             if config.dashboard.orders is not None:
                 parts.append(pool.submit(_orders(config, config.dashboard.orders, store).run, stop))
             for part in parts:

@@ -35,6 +35,9 @@ class Facts:
     encoder: str | None
     queue_days: float
     """How long confirmed events stay on the box."""
+    arrival_days: int
+    tryon_days: int
+    """How long the centre keeps them; totals stay."""
     recognition: Any
     """The section, for the attestation and the override."""
 
@@ -65,6 +68,8 @@ def facts(config: EdgeFile) -> Facts:
         profile=edge.recognition.profile,
         encoder=encoder,
         queue_days=config.sync.outbox.keep_confirmed_days,
+        arrival_days=config.sync.retention.arrival_days,
+        tryon_days=config.sync.retention.tryon_days,
         recognition=edge.recognition,
     )
 
@@ -184,6 +189,8 @@ def _names(known: Facts, words: dict[str, str]) -> dict[str, str]:
         "watched": listed(known.watched),
         "encoder": known.encoder or words["none"],
         "days": f"{known.queue_days:g}",
+        "arrival_days": str(known.arrival_days),
+        "tryon_days": str(known.tryon_days),
     }
 
 

@@ -150,6 +150,18 @@ class DatabaseConfig(_Section):
         return f"{scheme}://{user}:{quote(password, safe='')}@{place}" if password and at else self.url
 
 
+Days = Annotated[int, Field(ge=14, le=3650)]
+"""At least two weeks: what was deleted must not come again from a box, which keeps confirmed events for seven days."""
+
+
+class RetentionConfig(_Section):
+    """How long the centre keeps what tells of a person; totals stay (PRIVACY rule 13)."""
+
+    arrival_days: Days = Field(default=90, description="arrivals of members, and what clerks said to their cards")
+    tryon_days: Days = Field(default=30, description="single try-ons; their totals by product and hour stay")
+    dead_letter_days: Days = Field(default=90, description="messages that were no events: whatever they hold")
+
+
 class SyncConfig(_Section):
     """Everything of ``sync`` in one section of ``config.yaml``."""
 
@@ -158,3 +170,4 @@ class SyncConfig(_Section):
     relay: RelayConfig = RelayConfig()
     ingest: IngestConfig = IngestConfig()
     database: DatabaseConfig = DatabaseConfig()
+    retention: RetentionConfig = RetentionConfig()

@@ -131,6 +131,8 @@ def _sqlite(url: str, path: str | None) -> Engine:
         connection.isolation_level = None
         _use_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")
+        # What is deleted because it told of a person is overwritten too.
+        connection.execute("PRAGMA secure_delete = ON")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
