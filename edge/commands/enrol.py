@@ -27,6 +27,7 @@ WORDS = {
     "cut": "the face is cut off",
     "another_person": "another person than on the others",
     "unreadable": "no picture that can be read",
+    "too_large": "more pixels than can be read",
 }
 
 
@@ -157,16 +158,16 @@ def in_words(problems: Iterable[str]) -> str:
 
 
 def _files(collector: "Collector", pictures: tuple[Path, ...]) -> list[dict[str, Any]]:
-    import cv2
-    import numpy as np
+    from sensors.errors import FormatError
+    from sensors.picture_file import read_picture
 
     judged: list[dict[str, Any]] = []
     for file in pictures:
-        read = cv2.imread(str(file), cv2.IMREAD_COLOR)
-        if read is None:
-            judged.append({"picture": str(file), "problems": ["unreadable"]})
+        try:
+            image = read_picture(file)
+        except FormatError as error:
+            judged.append({"picture": str(file), "problems": [error.reason]})
             continue
-        image = read.astype(np.uint8, copy=False)
         judged.append({"picture": str(file), "problems": list(collector.look(image))})
         image[:] = 0
     return judged
