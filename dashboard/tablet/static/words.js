@@ -25,7 +25,7 @@ export const WORDS = {
   en: {
     other: "中文", online: "line ok", offline: (since, taps) => `No line to the store's box since ${since}. Everything still works${taps ? `; ${taps} taps will be sent` : ""}.`,
     who: "Who are you?", noGuides: "Nobody may log in yet. On the box, run: yingke guides add", pin: "PIN", enter: "Log in", back: "Back", logout: "Log out",
-    wrong: "This guide and PIN do not fit", possibly: "possibly", sure: "Member has arrived", which: "Which of the two?",
+    wrong: "This guide and PIN do not fit", possibly: "Possibly", sure: "Member has arrived", which: "Which of the two?",
     ago: (s) => s < 60 ? `${s} s ago` : `${Math.floor(s / 60)} min ago`,
     method: { face: "face", qr: "code", rfid_card: "card", wifi_login: "Wi-Fi login" },
     yours: "your guest", guestOf: (name) => `guest of ${name}`, askingFirst: (name, s) => `asking ${name} first (${s} s)`,
