@@ -17,7 +17,8 @@ import numpy as np
 
 from bench.faces_identify import LFW, SAME_PERSON, calibrates
 from models.alignment import Floats, Image, unit
-from models.encoders import DlibEncoder, FaceEncoder, RetailEncoder, decoys_for
+from models.decoys import Population
+from models.encoders import DlibEncoder, FaceEncoder, RetailEncoder
 from models.face_quality import MATCHED, face_quality, main_face
 from models.faces import FaceDetector, Faces
 from models.gallery import LEAST_PICTURES, Gallery, template
@@ -192,7 +193,7 @@ def table(files: list[Path]) -> None:
     """Print one row for each kind, encoder and size of gallery."""
     for encoder in (RetailEncoder, DlibEncoder):
         rows = _Rows(files, encoder.name)
-        decoys = decoys_for(encoder.__new__(encoder))  # needs the name and the rule only, no weights
+        decoys = Population.shipped(encoder.name).draw(encoder.rule.decoys)
         print(f"\n{encoder.name}: found of member visits; strangers named; members misnamed. Every face | gate passed")
         for kind in KINDS:
             if kind not in rows.of:

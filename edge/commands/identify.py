@@ -150,7 +150,8 @@ def _face(file: Path, encoder: "FaceEncoder", detector: "FaceDetector") -> "Floa
         chosen = main_face(faces, *picture.shape[:2])
         if chosen is None:
             return "several_faces" if len(faces) else "no_face"
-        return encoder.encode(picture, faces.landmarks[chosen : chosen + 1])[0]
+        vector: Floats = encoder.encode(picture, faces.landmarks[chosen : chosen + 1])[0]
+        return vector
     except FormatError as error:
         return error.reason
 

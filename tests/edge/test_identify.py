@@ -18,6 +18,13 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object
     return document
 
 
+def only(document: dict[str, object]) -> dict[str, object]:
+    entries = document["probes"]
+    assert isinstance(entries, list)
+    (entry,) = entries
+    return dict(entry)
+
+
 def test_every_probe_has_a_decision_and_what_cannot_be_used_is_said(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -70,7 +77,7 @@ def test_probes_without_a_single_usable_face_still_have_their_decisions(
 ) -> None:
     train = shared("data/faces/named_samples/examples/knn_examples/train")
     (tmp_path / "only.jpg").write_text("no picture")
-    (entry,) = run(capsys, "--enrol", str(train), "--probe", str(tmp_path))["probes"]  # type: ignore[misc]
+    entry = only(run(capsys, "--enrol", str(train), "--probe", str(tmp_path)))
     assert (entry["decision"], entry["problem"]) == ("nothing", "unreadable")
 
 
@@ -95,7 +102,7 @@ def test_a_person_enrolled_under_two_names_is_told_on_the_error_stream_and_in_th
 def test_a_file_name_that_is_no_text_still_has_its_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     train = shared("data/faces/named_samples/examples/knn_examples/train")
     shutil.copyfile(train / "obama" / "obama.jpg", os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))
-    (entry,) = run(capsys, "--enrol", str(train), "--probe", str(tmp_path))["probes"]  # type: ignore[misc]
+    entry = only(run(capsys, "--enrol", str(train), "--probe", str(tmp_path)))
     assert (entry["file"], entry["customer"]) == ("caf\N{REPLACEMENT CHARACTER}.jpg", "obama")
 
 

@@ -32,7 +32,8 @@ def test_every_usual_kind_becomes_eight_bits_of_colour(
     tmp_path: Path, name: str, shape: tuple[int, ...], kind: type
 ) -> None:
     image = read_picture(picture(tmp_path / name, *shape, kind=kind))
-    assert (image.shape, image.dtype) == ((8, 12, 3), np.uint8)
+    assert image.shape == (8, 12, 3)
+    assert image.dtype == np.uint8
     assert abs(int(image[4, 6, 1]) - 200) <= 2
 
 
