@@ -55,7 +55,8 @@ def enrol(
     """Enrol MEMBER from three to five PICTURES, or from a camera with --camera. Needs their consent to recognition.
 
     A template (numbers) is made and kept encrypted; no picture is stored. Files that you give are yours: delete them,
-    or have them deleted with --delete-pictures. Look at who stands there: a photo of a photo is not detected.
+    or have them deleted with --delete-pictures. Look at who stands there: neither a photo of a photo nor a mask or
+    sunglasses are detected, and people in masks look alike.
     """
     from edge.config import EdgeFile
     from sync.settings import load
