@@ -126,7 +126,7 @@ def read_pictures(
         name = relative if not by_folder or (visits and folder == ".") else folder
         if name == ".":
             name = _shown(file.stem)
-        face = _face(file, encoder, detector)
+        face = _face(file, encoder, detector, enrolling=by_folder and not visits)
         if isinstance(face, str):
             found.refused.append({"file": relative, "problem": face})
             found.problems.setdefault(name, face)
@@ -138,9 +138,12 @@ def read_pictures(
     return found
 
 
-def _face(file: Path, encoder: "FaceEncoder", detector: "FaceDetector") -> "Floats | str":
-    """The vector of the face that the picture is of, or why there is none."""
-    from models.face_quality import main_face
+def _face(file: Path, encoder: "FaceEncoder", detector: "FaceDetector", *, enrolling: bool) -> "Floats | str":
+    """The vector of the face that the picture is of, or why there is none.
+
+    Nobody is enrolled from a blur: blurred templates resemble each other (docs/figures.md, spoilt pictures).
+    """
+    from models.face_quality import face_quality, main_face
     from sensors.errors import FormatError
     from sensors.picture_file import read_picture
 
@@ -150,6 +153,8 @@ def _face(file: Path, encoder: "FaceEncoder", detector: "FaceDetector") -> "Floa
         chosen = main_face(faces, *picture.shape[:2])
         if chosen is None:
             return "several_faces" if len(faces) else "no_face"
+        if enrolling and "blurred" in face_quality(picture, faces.landmarks[chosen]).problems:
+            return "blurred"
         vector: Floats = encoder.encode(picture, faces.landmarks[chosen : chosen + 1])[0]
         return vector
     except FormatError as error:

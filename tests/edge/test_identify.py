@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+import cv2
 import pytest
 
 import yingke
@@ -97,6 +98,17 @@ def test_a_person_enrolled_under_two_names_is_told_on_the_error_stream_and_in_th
     assert json.loads(said.out)["alike"] == [["na li", "李 娜"]]
     assert "may be one person" in said.err
     assert "fewer than 3 usable pictures" in said.err
+
+
+def test_nobody_is_enrolled_from_a_blur(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    train = shared("data/faces/named_samples/examples/knn_examples/train")
+    sharp = cv2.imread(str(train / "obama" / "obama.jpg"))
+    assert sharp is not None
+    shutil.copyfile(train / "biden" / "biden.jpg", tmp_path / "biden.jpg")
+    cv2.imwrite(str(tmp_path / "obama.jpg"), cv2.GaussianBlur(sharp, (0, 0), sharp.shape[0] / 60))
+    document = run(capsys, "--enrol", str(tmp_path), "--probe", str(train / "obama"))
+    assert document["members"] == 1
+    assert document["refused"] == [{"file": "obama.jpg", "problem": "blurred"}]
 
 
 def test_a_file_name_that_is_no_text_still_has_its_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
