@@ -12,6 +12,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from bench.arrivals import browser
+from models.encoders import RECOMMENDED
 from sync.events import uuid7
 from sync.members.desk import Tap
 from tests.dashboard.tablet_serving import LI, WANG, Box, a_box, sample_card, served
@@ -44,7 +45,7 @@ def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/screens")
     with tempfile.TemporaryDirectory() as scratch, a_box(Path(scratch) / "box") as box, browser(scratch) as page:
         fill(box)
-        with served(box) as address:
+        with served(box, encoder=RECOMMENDED) as address:
             log_in(page, address)
             box.arrive("M-0777", method="qr")
             shows(page, "M-0777")
@@ -55,7 +56,7 @@ def main() -> None:
             take(page, folder, "tablet-zh-portrait", PORTRAIT)
             take(page, folder, "tablet-zh-landscape-dark", LANDSCAPE, dark=True)
             page.find_element(By.ID, "language").click()
-            shows(page, "possibly")
+            shows(page, "Possibly")
             box.desk.tap(Tap(uuid7(box.now()), card, "claim", LI.id, box.now()))
             shows(page, "You take care")
             take(page, folder, "tablet-en-portrait-dark", PORTRAIT, dark=True)

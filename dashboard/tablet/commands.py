@@ -120,14 +120,20 @@ def guides() -> None:
 @click.argument("guide")
 @click.option("--name", required=True, help="as colleagues call them")
 @click.option("--manager", is_flag=True, help="also sees the site's false-alert rate")
-@click.password_option("--pin", help="at least six characters; asked for when it is not given")
+@click.option("--pin", help="at least six characters; asked for when it is not given")
 @_CONFIG
-def add(guide: str, name: str, manager: bool, pin: str, path: Path) -> None:
+def add(guide: str, name: str, manager: bool, pin: str | None, path: Path) -> None:
     """Let GUIDE log in, or give them a new PIN."""
+    import sys
+
     from sync.members.guides import Guide, Guides
     from sync.settings import load
 
     config = load(path, TabletFile)
+    if pin is None:
+        if not sys.stdin.isatty():
+            raise click.UsageError("nobody is here to be asked for the PIN: give it with --pin")
+        pin = click.prompt("PIN", hide_input=True, confirmation_prompt=True)
     with Guides(config.edge.data / "guides.db") as known:
         known.add(Guide(guide, name, "manager" if manager else "clerk"), pin)
     click.echo(f"{guide} ({name}) may log in")

@@ -12,11 +12,14 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sync.errors import SyncError
+
+if TYPE_CHECKING:
+    from edge.demo.tablet import DemoTablet
 
 READY_S = 60.0
 MARKER = ".yingke-demo"
@@ -35,6 +38,7 @@ def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
     from edge.demo.media import choose
     from edge.demo.plan import DAY_S, GUESTS_PER_HOUR, HEAD_START_S, configuration, day_start, write
     from edge.demo.reader import EmulatedReader
+    from edge.demo.tablet import DemoTablet
     from sync.broker import NatsServer, free_port
     from sync.stopping import stop_on_signals
 
@@ -62,11 +66,17 @@ def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
             write(configuration(media, scene.rooms, folder, wall=wall, speed=speed, **ports), path)
             children.start("centre", ["centre", "--config", str(path)])
             children.start("edge", ["edge", "--config", str(path)])
+            tablet = DemoTablet(folder, free_port())
+            children.start("tablet", ["tablet", "--config", str(tablet.config)])
             address = f"http://127.0.0.1:{port}/"
-            _wait_until_up(address, children, stop)
+            for each in (address, tablet.address):
+                _wait_until_up(each, children, stop)
             if not stop.is_set():
-                click.echo(f"\nopen     {address}\n\nCtrl-C stops everything.")
-                _follow(address, children, stop, seconds)
+                click.echo(f"\nopen     {address}")
+                click.echo(f"tablet   {tablet.address}  log in as 李娜 Li Na, PIN {tablet.pin}")
+                click.echo("         made-up members show their code every 45 s; on the real clock, no face is used")
+                click.echo("\nCtrl-C stops everything.")
+                _follow(address, tablet, children, stop, seconds)
             click.echo("\nstopping")
     click.echo("stopped; nothing was left running")
 
@@ -130,12 +140,13 @@ def _wait_until_up(address: str, children: Any, stop: threading.Event) -> None:
             raise SyncError(f"the page did not come up in {READY_S:.0f} s", "read the logs folder")
 
 
-def _follow(address: str, children: Any, stop: threading.Event, seconds: float | None) -> None:
+def _follow(address: str, tablet: "DemoTablet", children: Any, stop: threading.Event, seconds: float | None) -> None:
     """Tell how the day goes: on a terminal a line that is rewritten, else one every ten seconds."""
     terminal = sys.stdout.isatty()
     deadline = None if seconds is None else time.monotonic() + seconds
     while not stop.wait(1.0 if terminal else 10.0 if deadline is None else 2.0):
         children.check()
+        tablet.tick()
         day = _read(f"{address}api/v1/stores/demo/day")
         if day is not None:
             _say(day, terminal)

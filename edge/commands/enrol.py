@@ -27,6 +27,7 @@ WORDS = {
     "cut": "the face is cut off",
     "another_person": "another person than on the others",
     "unreadable": "no picture that can be read",
+    "too_large": "more pixels than can be read",
 }
 
 
@@ -54,7 +55,8 @@ def enrol(
     """Enrol MEMBER from three to five PICTURES, or from a camera with --camera. Needs their consent to recognition.
 
     A template (numbers) is made and kept encrypted; no picture is stored. Files that you give are yours: delete them,
-    or have them deleted with --delete-pictures. Look at who stands there: a photo of a photo is not detected.
+    or have them deleted with --delete-pictures. Look at who stands there: neither a photo of a photo nor a mask or
+    sunglasses are detected, and people in masks look alike.
     """
     from edge.config import EdgeFile
     from sync.settings import load
@@ -157,16 +159,16 @@ def in_words(problems: Iterable[str]) -> str:
 
 
 def _files(collector: "Collector", pictures: tuple[Path, ...]) -> list[dict[str, Any]]:
-    import cv2
-    import numpy as np
+    from sensors.errors import FormatError
+    from sensors.picture_file import read_picture
 
     judged: list[dict[str, Any]] = []
     for file in pictures:
-        read = cv2.imread(str(file), cv2.IMREAD_COLOR)
-        if read is None:
-            judged.append({"picture": str(file), "problems": ["unreadable"]})
+        try:
+            image = read_picture(file)
+        except FormatError as error:
+            judged.append({"picture": str(file), "problems": [error.reason]})
             continue
-        image = read.astype(np.uint8, copy=False)
         judged.append({"picture": str(file), "problems": list(collector.look(image))})
         image[:] = 0
     return judged

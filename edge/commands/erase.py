@@ -71,7 +71,8 @@ def _on_the_box(config: "MembersFile", member: str, by: str, as_json: bool) -> N
     if as_json:
         click.echo(receipt.decode())
         return
-    click.echo(f"{member} is erased on the box of {config.store.id}: {erased.templates} templates and their keys")
+    gone = f"{erased.templates} templates and their keys" if erased.templates else "no template was kept here"
+    click.echo(f"{member} is erased on the box of {config.store.id}: {gone}; card and consents are gone too")
     click.echo(f"receipt, signed by the box: {receipt.decode()}")
     click.echo("other stores are told by the centre: yingke erase there")
 

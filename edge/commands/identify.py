@@ -5,11 +5,14 @@ consent ledger, so it is for pictures that one may use, not for visitors.
 """
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from edge.commands.enrol import in_words
 
 if TYPE_CHECKING:
     from models.alignment import Floats
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
     from models.faces import FaceDetector
     from models.rule import Decision
 
-_PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 _SIZES = (20, 40, 200)
 _REPORT_AT = (0.01, 0.001)
 
@@ -29,6 +31,8 @@ class Pictures:
     vectors: "dict[str, list[Floats]]" = field(default_factory=dict)
     files: dict[str, list[str]] = field(default_factory=dict)
     refused: list[dict[str, str]] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+    """The first problem of each person (or file): all there is to say of who has no usable picture at all."""
 
     def stacked(self) -> "dict[str, Floats]":
         """``(n, size)`` for each person."""
@@ -61,15 +65,20 @@ def identify(
     """Say whom of --enrol the pictures of --probe show.
 
     --enrol holds a folder for each person, or a picture for each. --probe holds pictures, or folders of them.
-    A decision is match, ambiguous (two members, both named) or nothing; a match is a suggestion. For --report and
-    --calibrate, --enrol holds people with four pictures or more and --probe other people, the strangers.
+    Each picture is a visit of its own; with --visit-per-folder the pictures of a folder are one. A decision is match,
+    ambiguous (two members, both named) or nothing, also where no face can be used; a match is a suggestion.
+    For --report and --calibrate, --enrol holds people with four pictures or more and --probe others, the strangers.
     """
     from models.faces import FaceDetector
 
     encoder = _encoder(path, only, calibrating=calibrate is not None)
     detector = FaceDetector()
     people = read_pictures(enrol, encoder, detector, by_folder=True)
-    probes = read_pictures(probe, encoder, detector, by_folder=visit_per_folder or report or calibrate is not None)
+    _need_faces(enrol, people)
+    measuring = report or calibrate is not None
+    probes = read_pictures(probe, encoder, detector, by_folder=visit_per_folder or measuring, visits=not measuring)
+    if measuring:
+        _need_faces(probe, probes)
     document: dict[str, Any] = {
         "encoder": {"name": encoder.name, "version": encoder.version, "licence": encoder.licence},
         "rule": {"ratio": encoder.rule.ratio, "cap": encoder.rule.cap, "decoys": encoder.rule.decoys},
@@ -80,8 +89,9 @@ def identify(
         document["report"] = _report(encoder, people, probes)
     else:
         document["members"] = len(people.vectors)
-        document["probes"] = _decisions(encoder, people, probes)
+        document["probes"], document["alike"] = _decisions(encoder, people, probes)
     document["refused"] = people.refused + probes.refused
+    _warn(people, document.get("alike", []))
     if as_json:
         click.echo(json.dumps(document, ensure_ascii=False))
     else:
@@ -100,36 +110,76 @@ def _encoder(path: Path | None, only: str | None, *, calibrating: bool) -> "Face
     return open_encoder(config, only=only)
 
 
-def read_pictures(root: Path, encoder: "FaceEncoder", detector: "FaceDetector", *, by_folder: bool) -> Pictures:
-    """The main face of every picture under ``root``. ``by_folder``: pictures of one folder are one person."""
-    import cv2
-    import numpy as np
+def read_pictures(
+    root: Path, encoder: "FaceEncoder", detector: "FaceDetector", *, by_folder: bool, visits: bool = False
+) -> Pictures:
+    """The main face of every picture under ``root``. ``by_folder``: pictures of one folder are one person.
 
-    from models.face_quality import main_face
+    A picture in ``root`` itself is a person of its name, or a visit of its own with ``visits``.
+    """
+    from sensors.picture_file import picture_files
 
     found = Pictures()
-    for file in sorted(path for path in root.rglob("*") if path.suffix.lower() in _PICTURES and path.is_file()):
-        relative = file.relative_to(root).as_posix()
-        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-        if image is None:
-            found.refused.append({"file": relative, "problem": "unreadable"})
+    for file in picture_files(root):
+        relative = _shown(file.relative_to(root).as_posix())
+        folder = _shown(file.parent.relative_to(root).as_posix())
+        name = relative if not by_folder or (visits and folder == ".") else folder
+        if name == ".":
+            name = _shown(file.stem)
+        face = _face(file, encoder, detector, enrolling=by_folder and not visits)
+        if isinstance(face, str):
+            found.refused.append({"file": relative, "problem": face})
+            found.problems.setdefault(name, face)
             continue
-        picture = image.astype(np.uint8)
-        faces = detector.detect(picture)
-        chosen = main_face(faces, *picture.shape[:2])
-        if chosen is None:
-            found.refused.append({"file": relative, "problem": "several_faces" if len(faces) else "no_face"})
-            continue
-        folder = file.parent.relative_to(root).as_posix()
-        name = (folder if folder != "." else file.stem) if by_folder else relative
-        found.vectors.setdefault(name, []).append(encoder.encode(picture, faces.landmarks[chosen : chosen + 1])[0])
+        found.vectors.setdefault(name, []).append(face)
         found.files.setdefault(name, []).append(relative)
-    if not found.vectors:
-        raise click.ClickException(f"{root} holds no picture with a face that stands out")
+    if not found.vectors and not found.refused:
+        raise click.ClickException(f"{root} holds no picture; give a folder of JPEG, PNG or WebP files")
     return found
 
 
-def _decisions(encoder: "FaceEncoder", people: Pictures, probes: Pictures) -> list[dict[str, Any]]:
+def _face(file: Path, encoder: "FaceEncoder", detector: "FaceDetector", *, enrolling: bool) -> "Floats | str":
+    """The vector of the face that the picture is of, or why there is none.
+
+    Nobody is enrolled from a blur: blurred templates resemble each other (docs/figures.md, spoilt pictures).
+    """
+    from models.face_quality import face_quality, main_face
+    from sensors.errors import FormatError
+    from sensors.picture_file import read_picture
+
+    try:
+        picture = read_picture(file)
+        faces = detector.detect(picture)
+        chosen = main_face(faces, *picture.shape[:2])
+        if chosen is None:
+            return "several_faces" if len(faces) else "no_face"
+        if enrolling and "blurred" in face_quality(picture, faces.landmarks[chosen]).problems:
+            return "blurred"
+        vector: Floats = encoder.encode(picture, faces.landmarks[chosen : chosen + 1])[0]
+        return vector
+    except FormatError as error:
+        return error.reason
+
+
+def _shown(name: str) -> str:
+    """A file's name as text; bytes that are none in UTF-8 become question marks, so that it can be printed."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _need_faces(root: Path, found: Pictures) -> None:
+    """Raise where no picture of the folder can be used, with what is wrong with the first."""
+    if not found.vectors:
+        first = found.refused[0]
+        raise click.ClickException(
+            f"none of the {len(found.refused)} pictures in {root} shows a face that can be used "
+            f"({first['file']}: {in_words([first['problem']])})"
+        )
+
+
+def _decisions(
+    encoder: "FaceEncoder", people: Pictures, probes: Pictures
+) -> tuple[list[dict[str, Any]], list[list[str]]]:
+    """An entry for each visit, and the pairs of members who may be one person enrolled twice."""
     from models.alignment import unit
     from models.encoders import decoys_for
     from models.gallery import Gallery
@@ -144,8 +194,13 @@ def _decisions(encoder: "FaceEncoder", people: Pictures, probes: Pictures) -> li
             entry["files"] = probes.files[name]
         said.append(entry)
     nothing = {"decision": "nothing", "customer": None, "distance": None, "runner_up": None}
-    said += [{"file": entry["file"], **nothing, "problem": entry["problem"]} for entry in probes.refused]
-    return sorted(said, key=lambda entry: str(entry["file"]))
+    said += [
+        {"file": name, **nothing, "problem": problem}
+        for name, problem in probes.problems.items()
+        if name not in probes.vectors
+    ]
+    alike = {tuple(sorted((name, other))) for name, row in members.items() for other in gallery.near(row)}
+    return sorted(said, key=lambda entry: str(entry["file"])), sorted(list(pair) for pair in alike if len({*pair}) > 1)
 
 
 def _as_entry(decision: "Decision") -> dict[str, Any]:
@@ -207,15 +262,32 @@ def _print(document: dict[str, Any]) -> None:
     encoder = document["encoder"]
     click.echo(f"encoder {encoder['name']} {encoder['version']} ({encoder['licence']})")
     for entry in document.get("probes", ()):
-        names = " or ".join(filter(None, (entry["customer"], entry["runner_up"] if _both(entry) else None)))
-        click.echo(f"{entry['file']}: {entry.get('problem') or ' '.join((entry['decision'], names)).strip()}")
+        click.echo(f"{entry['file']}: {_said(entry)}")
     for row in document.get("report", ()):
         click.echo("  ".join(f"{key} {value}" for key, value in row.items()))
     if "calibration" in document:
         click.echo("  ".join(f"{key} {value}" for key, value in document["calibration"].items()))
     for entry in document["refused"]:
-        click.echo(f"not used: {entry['file']}: {entry['problem']}", err=True)
+        click.echo(f"not used: {entry['file']}: {in_words([entry['problem']])}", err=True)
 
 
-def _both(entry: dict[str, Any]) -> bool:
-    return bool(entry["decision"] == "ambiguous")
+def _said(entry: dict[str, Any]) -> str:
+    names = [entry["customer"], entry["runner_up"] if entry["decision"] == "ambiguous" else None]
+    why = f"({in_words([entry['problem']])})" if "problem" in entry else ""
+    return " ".join(filter(None, (entry["decision"], " or ".join(filter(None, names)), why)))
+
+
+def _warn(people: Pictures, alike: list[list[str]]) -> None:
+    """What a reader of the decisions should know of the gallery; on stderr, so that JSON stays JSON."""
+    from models.gallery import LEAST_PICTURES
+
+    few = [name for name, rows in people.vectors.items() if len(rows) < LEAST_PICTURES]
+    if few:
+        others = f" and {len(few) - 3} more" if len(few) > 3 else ""
+        click.echo(
+            f"fewer than {LEAST_PICTURES} usable pictures: {', '.join(few[:3])}{others}; they are found less often, "
+            f"and yingke enrol would refuse them",
+            err=True,
+        )
+    for first, second in alike:
+        click.echo(f"{first} and {second} may be one person: often neither is named then; enrol them once", err=True)

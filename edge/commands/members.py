@@ -168,8 +168,10 @@ def _record(
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        field = str(first["loc"][0])
+        option = {"taken_by": "--by", "stores": "--store"}.get(field, field)
         raise MemberError(
-            "unknown", f"{'.'.join(map(str, first['loc']))}: {first['msg']}", "names are a-z, 0-9 and -"
+            "unknown", f"{option} {first['input']!r} is no name", "names are 1 to 32 of a-z, 0-9 and -, such as guide-7"
         ) from None
     if not quiet:
         click.echo(shown.words)
@@ -194,6 +196,7 @@ def member_code(member: str, until: Any, png: Path | None, svg: Path | None, pat
 
     from sync.clock import clock
     from sync.members import codes
+    from sync.members.register import Register
     from sync.members.settings import MembersFile
     from sync.order_taker import box_key
     from sync.settings import load
@@ -206,6 +209,10 @@ def member_code(member: str, until: Any, png: Path | None, svg: Path | None, pat
         raise click.BadParameter(f"{last} is over", param_hint="--until")
     key = SigningKey.open_or_make(config.centre.key) if config.centre else box_key(config.edge.data)
     text = codes.make(the_member(member), last, key)
+    if config.centre is None and (config.edge.data / "members.db").exists():
+        with Register(config.edge.data, config.store.id) as register:
+            if register.tombstone(member) is not None:
+                click.echo(f"{member} was erased here: this code opens no card until they join again", err=True)
     for file in filter(None, (png, svg)):
         _write_qr(text, file, "png" if file is png else "svg")
     click.echo(text)
@@ -302,7 +309,7 @@ def card(epc: str, member: str, by: str, path: Path) -> None:
             raise MemberError(
                 "no_consent",
                 f"{member} has not agreed to a profile",
-                f"record it first: yingke consent give {member} --purpose profile",
+                f"record it first: yingke consent give {member} --purpose profile --by {by}",
             )
         register.bind_card(epc, member, now, by)
     click.echo(f"card {epc.upper()} is {member}'s")

@@ -263,12 +263,20 @@ def _merged(card: Card, arrival: Arrival) -> Card:
     )
 
 
+def _late(card: Card, tap: Tap) -> tuple[Reply, Card | None]:
+    """A tap on a card that is over: one made in time, on a tablet that then slept, still counts, and opens nothing."""
+    if card.ended != "expired" or tap.time >= card.expires:
+        return "closed", None
+    reply, after = _applied(replace(card, state="waiting" if card.guide is None else "claimed", ended=None), tap)
+    return reply, None if after is None else replace(after, state="closed", ended=after.ended or "expired")
+
+
 def _applied(card: Card | None, tap: Tap) -> tuple[Reply, Card | None]:
     """What a tap makes of a card."""
     if card is None or (tap.member is not None and tap.member not in card.members):
         return "unknown", None
     if card.state == "closed":
-        return "closed", None
+        return _late(card, tap)
     if card.state == "claimed" and card.guide != tap.guide and tap.action in ("claim", "release"):
         return "taken", None
     member = tap.member or (card.members[0] if len(card.members) == 1 else None)

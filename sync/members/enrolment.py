@@ -36,7 +36,8 @@ def must_agree(register: Register, member: str, now: float) -> None:
         raise MemberError(
             "no_consent",
             f"{member} has not agreed to recognition in store {register.store}",
-            f"show the text and record the answer first: yingke consent give {member} --purpose recognition",
+            f"show the text and record the answer first: yingke consent give {member} --purpose recognition "
+            "--by GUIDE --adult",
         )
 
 

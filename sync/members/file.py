@@ -75,7 +75,7 @@ class MemberFile:
     def _said(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter for a damaged schema
             raise MemberError(
                 "file",
                 f"the {self._what} file {self.path} cannot be used: {error}",

@@ -30,13 +30,17 @@ CREATE TRIGGER IF NOT EXISTS ledger_kept BEFORE DELETE ON ledger
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry; ``body`` is what the writer gave, ``time`` epoch seconds."""
+    """One entry; ``body`` is what the writer gave, ``time`` epoch seconds.
+
+    ``intact``: it is as it was written; else ``body`` may be anything, and is empty where it cannot be read.
+    """
 
     seq: int
     book: Book
     time: float
     member: str
     body: dict[str, Any]
+    intact: bool = True
 
 
 def append(db: sqlite3.Connection, book: Book, time: float, member: str, body: dict[str, Any]) -> int:
@@ -56,12 +60,17 @@ def entries(
 ) -> Iterator[Entry]:
     """In the order they were written; those after a number, at most so many (all where negative)."""
     rows = db.execute(
-        "SELECT seq, book, time, member, body FROM ledger WHERE book = ?1 AND (?2 IS NULL OR member = ?2) AND seq > ?3"
-        " ORDER BY seq LIMIT ?4",
+        "SELECT l.seq, l.book, l.time, l.member, l.body, l.mark, p.mark FROM ledger l LEFT JOIN ledger p"
+        " ON p.seq = l.seq - 1 WHERE l.book = ?1 AND (?2 IS NULL OR l.member = ?2) AND l.seq > ?3"
+        " ORDER BY l.seq LIMIT ?4",
         (book, member, after, limit),
     )
-    for seq, kind, time, whose, body in rows:
-        yield Entry(seq, kind, time, whose, json.loads(body))
+    for seq, kind, time, whose, body, mark, previous in rows:
+        # One whose predecessor retention took away cannot be checked; the first has none.
+        unknown = previous is None and seq != 1
+        intact = unknown or _fits(previous or b"", kind, time, whose, body, mark)
+        content = _content(body)
+        yield Entry(seq, kind, time, whose, content or {}, intact and content is not None)
 
 
 def expire(db: sqlite3.Connection, now: float) -> int:
@@ -85,10 +94,26 @@ def verify(db: sqlite3.Connection) -> int | None:
         follows = before is None or before[0] == seq - 1
         if follows and (before is not None or seq == 1):
             previous = b"" if before is None else before[1]
-            if _mark(previous, book, time, member, body) != mark:
+            if not _fits(previous, book, time, member, body, mark):
                 return int(seq)
         before = seq, mark
     return None
+
+
+def _content(body: object) -> dict[str, Any] | None:
+    try:
+        found = json.loads(body) if isinstance(body, str) else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _fits(previous: object, book: object, time: object, member: object, body: object, mark: object) -> bool:
+    """Whether an entry carries its own digest; a column may hold anything where the file was altered."""
+    texts = isinstance(book, str) and isinstance(member, str) and isinstance(body, str)
+    if not texts or not isinstance(time, float) or not isinstance(previous, bytes):
+        return False
+    return _mark(previous, str(book), time, str(member), str(body)) == mark
 
 
 def _mark(previous: bytes, book: str, time: float, member: str, body: str) -> bytes:

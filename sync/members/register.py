@@ -147,7 +147,7 @@ class Register(MemberFile):
     def consents(self, member: str) -> list[Consent]:
         """The member's entries, oldest first."""
         with self._reading() as db:
-            return [Consent.model_validate(entry.body) for entry in ledger.entries(db, "consent", member)]
+            return [Consent.model_validate(_intact(entry).body) for entry in ledger.entries(db, "consent", member)]
 
     def untold(self, limit: int = 200) -> list[tuple[int, Event]]:
         """Consents whose event is not in the outbox yet: put them there, then call ``told`` with the last number.
@@ -157,7 +157,8 @@ class Register(MemberFile):
         with self._reading() as db:
             (told,) = db.execute("SELECT told FROM state").fetchone()
             found = [entry for entry in ledger.entries(db, "consent", after=told, limit=limit)]
-        return [(entry.seq, self._event(entry)) for entry in found]
+        # An altered one says nothing any more and must not keep back the others; ``verify`` names it.
+        return [(entry.seq, self._event(entry)) for entry in found if entry.intact]
 
     def told(self, seq: int) -> None:
         """The outbox holds the consents up to this number."""
@@ -223,6 +224,8 @@ class Register(MemberFile):
             for member, of, key, made, seen, sealed in rows:
                 if member not in allowed:
                     left_out[member] = "no_consent"
+                elif not isinstance(made, float) or not isinstance(seen, float):
+                    left_out[member] = "altered"
                 elif now > expiry(made, seen):
                     left_out[member] = "expired"
                 elif of != model:
@@ -404,7 +407,12 @@ class Register(MemberFile):
         """What is known of a member; None when nothing is, or no more. Note who looked with ``look``."""
         with self._reading() as db:
             row = db.execute("SELECT key, expires, sealed FROM card WHERE member = ?", (member,)).fetchone()
-            if row is None or row[1] <= now or member not in self._allowed(db, "profile", now, member):
+            if (
+                row is None
+                or not isinstance(row[1], float)
+                or row[1] <= now
+                or member not in self._allowed(db, "profile", now, member)
+            ):
                 return None
         return CustomerCard.model_validate_json(self._vault.open(row[2], Bound(self.store, member, "card", row[0])))
 
@@ -418,7 +426,7 @@ class Register(MemberFile):
     def looks(self, member: str) -> list[ledger.Entry]:
         """Every look at a member, oldest first: the member may have this list."""
         with self._reading() as db:
-            return list(ledger.entries(db, "access", member))
+            return [_intact(entry) for entry in ledger.entries(db, "access", member)]
 
     def verify(self) -> int | None:
         """The number of the first altered entry of the ledger, None when none is."""
@@ -433,6 +441,11 @@ class Register(MemberFile):
         """By member and purpose: the agreements in force at ``now`` for this store."""
         last: dict[tuple[str, str], Consent] = {}
         for entry in ledger.entries(db, "consent", member):
+            if not entry.intact:
+                # It may have been a withdrawal: what was agreed to before counts no more, a new consent does.
+                void = {entry.member, entry.body.get("member")}
+                last = {key: consent for key, consent in last.items() if key[0] not in void}
+                continue
             consent = Consent.model_validate(entry.body)
             if consent.time <= now and purpose in (None, consent.purpose):
                 last[consent.member, consent.purpose] = consent
@@ -457,6 +470,8 @@ class Register(MemberFile):
     def _tick(self, db: sqlite3.Connection, now: float) -> None:
         """A clock in the past would bring back what has expired: refused."""
         (latest,) = db.execute("SELECT latest FROM state").fetchone()
+        if not isinstance(latest, int | float):
+            raise MemberError("file", f"the members' file {self.path} is damaged", "restore the file")
         if now < latest - _BACK_S:
             raise MemberError(
                 "clock",
@@ -470,6 +485,14 @@ class Register(MemberFile):
 
     def _revision(self, db: sqlite3.Connection) -> int:
         return int(db.execute("SELECT revision FROM state").fetchone()[0])
+
+
+def _intact(entry: ledger.Entry) -> ledger.Entry:
+    if not entry.intact:
+        raise MemberError(
+            "altered", f"entry {entry.seq} about {entry.member} was altered", "see what else was: yingke members verify"
+        )
+    return entry
 
 
 def expiry(made: float, seen: float) -> float:

@@ -90,10 +90,11 @@ class Vault:
 
     def open(self, sealed: bytes, bound: Bound) -> bytes:
         """The template. Raises ``MemberError``: ``erased`` without its key, ``altered`` for anything not sealed so."""
-        cipher = AESGCM(self._key(bound))
+        key = self._key(bound)
         try:
+            cipher = AESGCM(key)
             return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], bound.data())
-        except (InvalidTag, ValueError) as error:
+        except (InvalidTag, ValueError, TypeError) as error:  # a damaged file may hold anything for key and template
             raise MemberError(
                 "altered",
                 f"the template of {bound.member} was altered or belongs elsewhere",
@@ -132,7 +133,7 @@ class Vault:
 def _said(path: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter for a damaged schema
         raise MemberError(
             "file",
             f"the key file {path} cannot be used: {error}",

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -145,9 +145,9 @@ def serving(app: FastAPI, port: int = 0) -> Iterator[str]:
 
 
 @contextmanager
-def served(box: Box, port: int = 0, *, pumping: bool = True) -> Iterator[str]:
+def served(box: Box, port: int = 0, *, pumping: bool = True, encoder: str | None = None) -> Iterator[str]:
     """The address of the tablet's page while it is served, with the pump running unless a test pumps itself."""
-    server = PageServer(create_tablet_app(box.shop()))
+    server = PageServer(create_tablet_app(replace(box.shop(), encoder=encoder)))
     stop = threading.Event()
     with socket.create_server(("127.0.0.1", port), reuse_port=False) as listener:
         threads = [

@@ -115,6 +115,24 @@ def test_an_arrival_whose_time_is_over_when_the_tablet_starts_is_no_card(clerk: 
     assert box.desk.through == 1
 
 
+def test_a_tablet_that_slept_for_an_hour_resumes_from_its_cursor_and_its_taps_count(
+    clerk: httpx.Client, box: Box
+) -> None:
+    card = box.arrive("M-0417")
+    box.pump().once()
+    cursor = clerk.get("/api/cards").json()["revision"]
+    tapped = {"id": str(uuid4()), "card": str(card), "action": "confirm", "time": box.now()}
+    box.ahead = 3600
+    later = box.arrive("M-0500")
+    box.pump().once()
+    assert clerk.post("/api/taps", json=[tapped]).json()["answers"][0]["reply"] == "done"
+    missed = clerk.get(f"/api/cards?since={cursor}").json()["cards"]
+    assert {(each["id"], each["state"]) for each in missed} == {(str(card), "closed"), (str(later), "waiting")}
+    box.pump().once()
+    events = [decode(row.payload).type for row in box.outbox.pending(0, 99)]
+    assert events.count("yingke.response.v1") == 1
+
+
 def test_rule_2_words_that_have_changed_since_they_were_shown_are_no_consent(clerk: httpx.Client, box: Box) -> None:
     answer = {"member": "M-0900", "purpose": "profile", "act": "given", "language": "en", "digest": "0" * 64}
     refused = clerk.post("/api/consent", json=[answer])

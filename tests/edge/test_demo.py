@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -77,6 +78,9 @@ def test_the_demonstration_counts_real_people_and_ctrl_c_leaves_no_process(
 
     day = until(shown)
     assert day["coverage"] > 0
+    with sqlite3.connect(f"file:{tmp_path / 'demo/tablet/desk.db'}?mode=ro", uri=True) as desk:
+        (card,) = until(lambda: desk.execute("SELECT body FROM card LIMIT 1").fetchone())
+    assert "M-0417" in card
     demo.send_signal(signal.SIGINT)
     assert demo.wait(30) == 0
     assert mentioning(tmp_path) == []

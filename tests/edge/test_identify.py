@@ -1,9 +1,11 @@
 """``yingke identify`` on real pictures: one JSON document, an entry for every file."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
+import cv2
 import pytest
 
 import yingke
@@ -15,6 +17,13 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object
     document = json.loads(capsys.readouterr().out)
     assert isinstance(document, dict)
     return document
+
+
+def only(document: dict[str, object]) -> dict[str, object]:
+    entries = document["probes"]
+    assert isinstance(entries, list)
+    (entry,) = entries
+    return dict(entry)
 
 
 def test_every_probe_has_a_decision_and_what_cannot_be_used_is_said(
@@ -48,11 +57,75 @@ def test_the_pictures_of_a_folder_are_one_visit_when_asked(capsys: pytest.Captur
     assert entries["obama"]["files"] == ["obama/obama.jpg", "obama/obama2.jpg"]
 
 
-def test_a_directory_without_faces_and_a_report_on_too_little_are_one_line(
+def test_a_visit_has_one_decision_also_when_some_or_all_of_its_pictures_show_no_face(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    train = shared("data/faces/named_samples/examples/knn_examples/train")
+    for visit, usable in (("morning", True), ("空", False)):
+        (tmp_path / visit).mkdir()
+        (tmp_path / visit / "1.jpg").write_text("no picture")
+        if usable:
+            shutil.copyfile(train / "obama" / "obama.jpg", tmp_path / visit / "2.jpg")
+    shutil.copyfile(train / "biden" / "biden.jpg", tmp_path / "alone.jpg")
+    document = run(capsys, "--enrol", str(train), "--probe", str(tmp_path), "--visit-per-folder")
+    said = [(entry["file"], entry["decision"], entry["customer"]) for entry in document["probes"]]  # type: ignore[attr-defined]
+    assert said == [("alone.jpg", "match", "biden"), ("morning", "match", "obama"), ("空", "nothing", None)]
+    assert len(document["refused"]) == 2  # type: ignore[arg-type]
+
+
+def test_probes_without_a_single_usable_face_still_have_their_decisions(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    train = shared("data/faces/named_samples/examples/knn_examples/train")
+    (tmp_path / "only.jpg").write_text("no picture")
+    entry = only(run(capsys, "--enrol", str(train), "--probe", str(tmp_path)))
+    assert (entry["decision"], entry["problem"]) == ("nothing", "unreadable")
+
+
+def test_a_person_enrolled_under_two_names_is_told_on_the_error_stream_and_in_the_document(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    train = shared("data/faces/named_samples/examples/knn_examples/train")
+    for name in ("李 娜", "na li"):
+        shutil.copytree(train / "obama", tmp_path / name)
+    assert (
+        yingke.main(
+            ["identify", "--enrol", str(tmp_path), "--probe", str(train), "--encoder", "dlib-resnet-v1", "--json"]
+        )
+        == 0
+    )
+    said = capsys.readouterr()
+    assert json.loads(said.out)["alike"] == [["na li", "李 娜"]]
+    assert "may be one person" in said.err
+    assert "fewer than 3 usable pictures" in said.err
+
+
+def test_nobody_is_enrolled_from_a_blur(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    train = shared("data/faces/named_samples/examples/knn_examples/train")
+    sharp = cv2.imread(str(train / "obama" / "obama.jpg"))
+    assert sharp is not None
+    shutil.copyfile(train / "biden" / "biden.jpg", tmp_path / "biden.jpg")
+    cv2.imwrite(str(tmp_path / "obama.jpg"), cv2.GaussianBlur(sharp, (0, 0), sharp.shape[0] / 60))
+    document = run(capsys, "--enrol", str(tmp_path), "--probe", str(train / "obama"))
+    assert document["members"] == 1
+    assert document["refused"] == [{"file": "obama.jpg", "problem": "blurred"}]
+
+
+def test_a_file_name_that_is_no_text_still_has_its_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    train = shared("data/faces/named_samples/examples/knn_examples/train")
+    shutil.copyfile(train / "obama" / "obama.jpg", os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))
+    entry = only(run(capsys, "--enrol", str(train), "--probe", str(tmp_path)))
+    assert (entry["file"], entry["customer"]) == ("caf\N{REPLACEMENT CHARACTER}.jpg", "obama")
+
+
+def test_a_directory_without_pictures_or_faces_and_a_report_on_too_little_are_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     train = str(shared("data/faces/named_samples/examples/knn_examples/train"))
     assert yingke.main(["identify", "--enrol", train, "--probe", str(tmp_path)]) == 1
-    assert "holds no picture with a face" in capsys.readouterr().err
+    assert "holds no picture; give a folder" in capsys.readouterr().err
+    (tmp_path / "a.jpg").write_text("no picture")
+    assert yingke.main(["identify", "--enrol", str(tmp_path), "--probe", train]) == 1
+    assert "none of the 1 pictures" in capsys.readouterr().err
     assert yingke.main(["identify", "--enrol", train, "--probe", train, "--report"]) == 1
     assert "needs strangers" in capsys.readouterr().err

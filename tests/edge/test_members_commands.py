@@ -131,6 +131,47 @@ def test_rule_6_a_template_that_nobody_visited_with_is_out_after_twelve_months(r
         assert register.expire(now + AFTER_VISIT_S + 600) == ["M-0417"]
 
 
+def test_a_picture_with_two_faces_and_files_that_are_no_pictures_are_refused_by_name(run: Run, tmp_path: Path) -> None:
+    agree(run)
+    first, second, third, fourth, _ = pictures()
+    both = tmp_path / "both.jpg"
+    side = [
+        cv2.imread(str(file)) for file in (first, sorted(shared(ENROLLED).joinpath("Albert_Costa").glob("*.jpg"))[0])
+    ]
+    cv2.imwrite(str(both), np.hstack([each for each in side if each is not None]))
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "letter.jpg").write_text("Dear customer")
+    given = (both, tmp_path / "empty.jpg", tmp_path / "letter.jpg", tmp_path / "absent.jpg", second)
+    code, _, err = run("enrol", "M-0417", *given, "--by", "guide-7")
+    assert code == 1
+    assert f"{both}: more than one face" in err
+    assert err.count("no picture that can be read") == 3
+    # Three good ones are enough, whatever the others are.
+    code, _, err = run("enrol", "M-0417", second, third, fourth, both, "--by", "guide-7")
+    assert code == 0, err
+
+
+def test_the_code_of_an_erased_member_is_given_with_a_warning(run: Run) -> None:
+    assert run("member-code", "M-0417")[2] == ""
+    assert "no template was kept here" in run("erase", "M-0417", "--by", "head-office")[1]
+    assert "opens no card" in run("member-code", "M-0417")[2]
+
+
+def test_a_name_that_cannot_be_kept_is_told_by_its_option(run: Run) -> None:
+    code, _, err = run("consent", "give", "M-0417", "--purpose", "profile", "--by", "李娜")
+    assert code == 1
+    assert "--by '李娜' is no name" in err
+    assert "such as guide-7" in err
+
+
+def test_a_guide_whose_pin_nobody_can_type_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/null").open() as nobody:
+        monkeypatch.setattr("sys.stdin", nobody)
+        code, _, err = run("guides", "add", "guide-7", "--name", "李娜")
+    assert code == 2
+    assert "--pin" in err
+
+
 def test_pictures_of_two_people_are_refused_by_name(run: Run) -> None:
     agree(run)
     mixed = [*pictures()[:3], *pictures("Ana_Guevara")[:2]]

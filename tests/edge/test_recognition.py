@@ -172,11 +172,14 @@ def test_rule_4_a_camera_that_stops_in_the_middle_of_a_face_leaves_nothing_after
     recogniser = made(ENTRANCE, DrawnFaces(who=77), register, FORGET_S)
     run(recogniser, 0.2)
     held = [thing for thing in gc.get_objects() if type(thing).__name__ == "VisitFace" and len(thing)]
-    assert held
+    rows = [row for thing in held for row in thing._rows]
+    assert rows
+    assert all(row.any() for row in rows)
     # No further picture comes: the burst's own clock has to end it.
     for timer in [each for each in threading.enumerate() if isinstance(each, threading.Timer)]:
         timer.join(FORGET_S + 5)
     assert all(len(thing) == 0 for thing in held)
+    assert not any(row.any() for row in rows), "let go of is not overwritten"
 
 
 def test_an_erased_member_is_not_recognised_any_more_within_seconds(register: Register) -> None:

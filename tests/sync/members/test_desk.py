@@ -27,9 +27,15 @@ def arrive(desk: Desk, *members: str, method: str = "face", time: float = NOW, e
 
 
 def tap(
-    desk: Desk, card: Card, action: Action, guide: str = "guide-7", member: str | None = None, name: UUID | None = None
+    desk: Desk,
+    card: Card,
+    action: Action,
+    guide: str = "guide-7",
+    member: str | None = None,
+    name: UUID | None = None,
+    time: float = NOW + 3,
 ) -> Answer:
-    return desk.tap(Tap(name or uuid4(), UUID(card.id), action, guide, NOW + 3, member))
+    return desk.tap(Tap(name or uuid4(), UUID(card.id), action, guide, time, member))
 
 
 def test_rule_8_a_face_is_a_suggestion_until_a_clerk_confirms(desk: Desk) -> None:
@@ -115,9 +121,24 @@ def test_a_tap_that_a_tablet_sends_again_counts_once(desk: Desk) -> None:
 def test_a_tap_on_a_card_that_is_over_says_so_and_makes_no_event(desk: Desk) -> None:
     card = arrive(desk)
     assert desk.expire(NOW + 901) == 1
-    assert tap(desk, card, "claim").reply == "closed"
+    assert tap(desk, card, "claim", time=NOW + 901).reply == "closed"
     assert tap(desk, Card(str(uuid4()), (), (), 0, 0, 0), "claim").reply == "unknown"
     assert desk.unsent() == []
+
+
+def test_a_tap_made_in_time_on_a_tablet_that_slept_for_an_hour_counts_and_opens_nothing(desk: Desk) -> None:
+    both, sent_away = arrive(desk, "M-0500", "M-0501"), arrive(desk)
+    tap(desk, sent_away, "wrong_person")
+    assert desk.expire(NOW + 3600) == 1
+    late = tap(desk, both, "wrong_person", member="M-0501")
+    assert (late.reply, late.card and late.card.state, late.card and late.card.ended) == ("done", "closed", "expired")
+    assert tap(desk, both, "confirm").reply == "done"
+    assert desk.cards(NOW + 3600) == []
+    assert [event.data.action for _, event in desk.unsent() if isinstance(event.data, Response)] == [
+        "wrong_person", "wrong_person", "confirm",
+    ]  # fmt: skip
+    assert desk.wrong_taps() == {"M-0417": 1, "M-0501": 1}
+    assert tap(desk, sent_away, "confirm").reply == "closed", "a clerk ended that card, not the clock"
 
 
 def test_taps_stay_until_the_outbox_holds_them_also_over_a_restart(tmp_path: Path) -> None:
