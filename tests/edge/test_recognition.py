@@ -73,7 +73,7 @@ class DrawnFaces:
     size: int = SIZE
     rule: MatchRule = RULE
 
-    def detect(self, image: Image) -> Faces:
+    def detect(self, image: Image, long_side: int | None = None) -> Faces:
         self.looks += 1
         self.crops.append(image)
         height, width = image.shape[:2]
