@@ -20,7 +20,8 @@ LOOKS = 3
 
 def worth(quality: FaceQuality) -> float:
     """For ordering good crops of one face, 0–1: large, straight ahead, sharp. Full at the medians of LFW."""
-    return min(1.0, quality.side / 100) * (1 - min(1.0, quality.turn)) * min(1.0, quality.sharpness / 545) ** 0.25
+    sharp = float(min(1.0, quality.sharpness / 545) ** 0.25)
+    return min(1.0, quality.side / 100) * (1 - min(1.0, quality.turn)) * sharp
 
 
 class Burst:

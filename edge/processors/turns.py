@@ -15,8 +15,8 @@ REST_S = (0.8, 2.5, 8.0)
 MOST_BURSTS = len(REST_S) + 1
 """Per track: at most so much is spent on a stranger, and so many chances has one."""
 
-MOST_UNDECIDED = 20
-"""Bursts with too few good faces to decide, per track: nothing was encoded, but looking has a cost."""
+MOST_UNDECIDED = 10
+"""Bursts that could not be decided, per track: too few good faces, or two people's."""
 
 
 class Turns:
@@ -57,7 +57,7 @@ class Turns:
             self._wait = min(LONGEST_S, 1.5 * self._wait)
 
     def in_vain(self, time: float, *, decided: bool) -> None:
-        """A burst named nobody; ``decided`` is False where it had too few good faces to say so."""
+        """A burst named nobody; ``decided`` is False where its faces could not say so."""
         if not decided:
             self._undecided += 1
             self._next, self.done = time + LOOK_EVERY_S, self._undecided >= MOST_UNDECIDED
