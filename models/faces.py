@@ -70,11 +70,14 @@ class FaceDetector:
         outputs = {name: (1, channels, "rows", "columns") for name, channels in _OUTPUTS.items()}
         self._session = Session(redeclared(weights, {_INPUT: (1, 3, "height", "width")}, outputs, DETECTOR), DETECTOR)
 
-    def detect(self, image: Image) -> Faces:
-        """``image``: ``(height, width, 3)`` uint8 BGR. Raises ``ModelError`` for anything else."""
+    def detect(self, image: Image, long_side: int | None = None) -> Faces:
+        """``image``: ``(height, width, 3)`` uint8 BGR. Raises ``ModelError`` for anything else.
+
+        ``long_side``: for this picture in place of the detector's own; the cost goes with its square.
+        """
         check_picture(image)
         height, width = image.shape[:2]
-        scale = min(1.0, self._long_side / max(height, width))
+        scale = min(1.0, (long_side or self._long_side) / max(height, width))
         wide, high = max(1, round(width * scale)), max(1, round(height * scale))
         small = image if scale == 1 else cv2.resize(image, (wide, high), interpolation=cv2.INTER_AREA)
         tensor = np.zeros((1, 3, _up(high), _up(wide)), np.float32)

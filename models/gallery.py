@@ -69,10 +69,11 @@ class Gallery:
         if not np.isfinite(everybody).all() or np.abs(np.linalg.norm(everybody, axis=1) - 1).max(initial=0) > 1e-3:
             raise ModelError("these are not templates of unit length", "make them with models.gallery.template")
         self._rows = everybody
-        self._basis = np.ascontiguousarray(np.linalg.eigh(everybody.T @ everybody)[1][:, ::-1])
-        turned = everybody @ self._basis
-        self._heads = np.asfortranarray(turned[:, :_HEAD])
-        self._tails = np.linalg.norm(turned[:, _HEAD:], axis=1)
+        if len(everybody) >= _BOUND_FROM:
+            self._basis = np.ascontiguousarray(np.linalg.eigh(everybody.T @ everybody)[1][:, ::-1])
+            turned = everybody @ self._basis
+            self._heads = np.asfortranarray(turned[:, :_HEAD])
+            self._tails = np.linalg.norm(turned[:, _HEAD:], axis=1)
         counts = [len(rows) for rows in stacks] + [1] * len(decoys)
         self._ends = np.cumsum(counts)
         self._starts = self._ends - counts
@@ -89,6 +90,14 @@ class Gallery:
         vector = self._checked(probe)
         nearest = self._nearest(vector)
         return self._judge(nearest) if nearest else Decision("nothing", None, None, 2.0, 2.0)
+
+    def far(self, probe: Floats, caps: float) -> bool:
+        """Whether every member is farther than so many caps of the rule, see ``MatchRule.far``."""
+        nearest = self._nearest(self._checked(probe))
+        # Where the three nearest are decoys, every member is farther than the third.
+        members = [distance for identity, distance in nearest if identity < len(self.names)]
+        distance = members[0] if members else nearest[-1][1] if nearest else 2.0
+        return distance > caps * self.rule.cap
 
     def _nearest(self, vector: Floats) -> list[tuple[int, float]]:
         """The three nearest identities and their distances, nearest first; fewer when there are fewer.

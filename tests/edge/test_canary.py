@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.processors.recognition import _head
+from edge.processors.burst import LOOKS
 from models.alignment import both_ways, chip
 from models.config import ModelsConfig
 from models.dlib_resnet import SIDE
 from models.encoders import BUILT_IN, RECOMMENDED, DlibEncoder, FaceEncoder, RetailEncoder, open_encoder
-from models.face_quality import main_face
+from models.face_search import FaceSearch, SeenFace
 from models.faces import FaceDetector
 from models.openvino_ir import installed
 from sync.broker import NatsServer
@@ -36,21 +36,31 @@ STRANGER = "data/faces/lfw_subset/strangers/Hiroki_Gomi_0001.jpg"
 
 
 def traces(picture: Path, encoder: FaceEncoder) -> Mapping[str, list[bytes]]:
-    """What the face would leave, by what it is: several windows of each, so that one overwritten part hides none."""
-    image = scene(picture)
-    crop = _head(image, person(1, 3))
-    faces = FaceDetector().detect(crop)
-    chosen = main_face(faces, *crop.shape[:2])
-    assert chosen is not None
-    vector = encoder.encode(crop, faces.landmarks[chosen : chosen + 1])[0]
-    aligned = chip(crop, faces.landmarks[chosen].astype(np.float64), *CHIPS[encoder.name])
+    """What the face would leave, by what it is: several windows of each, so that one overwritten part hides none.
+
+    Of every look of a burst: each begins where the last one ended, so that their crops differ by a pixel.
+    """
+    image, search = scene(picture), FaceSearch(FaceDetector())
+    found: dict[str, list[bytes]] = {}
+    for look in range(LOOKS):
+        face = search.find(image, person(1, 3).box, look / 10)
+        assert face is not None
+        for name, parts in traces_of(face, encoder).items():
+            found.setdefault(name, []).extend(part for part in parts if len(set(part)) > 8)
+    return found
+
+
+def traces_of(face: SeenFace, encoder: FaceEncoder) -> dict[str, list[bytes]]:
+    crop = face.crop
+    vector = encoder.encode(crop, face.landmarks[None])[0]
+    aligned = chip(crop, face.landmarks.astype(np.float64), *CHIPS[encoder.name])
     side = len(aligned)
     tensor = (
         both_ways(aligned[None])[..., :: -1 if encoder.name == BUILT_IN else 1].transpose(0, 3, 1, 2).astype(np.float32)
     )
     middle = crop[crop.shape[0] // 3 : crop.shape[0] // 2]
     single, double = vector.astype("<f4").tobytes(), vector.astype("<f8").tobytes()
-    found = {
+    return {
         "vector, float32": windows(single),
         "vector, float64": windows(double),
         "vector, hex": windows(single.hex().encode(), 2 * WINDOW),
@@ -59,7 +69,6 @@ def traces(picture: Path, encoder: FaceEncoder) -> Mapping[str, list[bytes]]:
         "pixels of the aligned face": windows(aligned[side // 3 : side // 2].tobytes()),
         "input of the network": windows(tensor[0, :, side // 3 : side // 2].tobytes()),
     }
-    return {name: [part for part in parts if len(set(part)) > 8] for name, parts in found.items()}
 
 
 def windows(content: bytes, size: int = WINDOW, count: int = 5) -> list[bytes]:

@@ -117,6 +117,19 @@ def test_a_face_between_two_members_and_far_from_others_names_both() -> None:
     assert {said.member, said.runner_up} == {"ann", "bea"}
 
 
+@settings(max_examples=40, deadline=None)
+@given(cases(), st.floats(1, 2))
+def test_whoever_is_far_from_every_member_would_not_be_named(case: Case, caps: float) -> None:
+    gallery = Gallery(case.members, RULE, case.decoys)
+    nearest = min(float(np.linalg.norm(rows - case.probe, axis=1).min()) for rows in case.members.values())
+    if gallery.far(case.probe, caps):
+        assert gallery.decide(case.probe).outcome == "nothing"
+        assert nearest > caps * RULE.cap - 1e-3
+    else:
+        # Only decoys that are nearer than the cap hide how far a member is.
+        assert nearest <= caps * RULE.cap + 1e-3 or gallery.decide(case.probe).outcome == "nothing"
+
+
 def test_nobody_is_named_when_a_stranger_resembles_a_member() -> None:
     rng = np.random.default_rng(6)
     member, crowd = unit(rng.normal(size=64)), unit(rng.normal(size=(100, 64)))
