@@ -176,4 +176,4 @@ def test_a_flood_of_kinds_and_addresses_does_not_grow_memory_without_bound(tmp_p
         elements = ELEMENTS + bytes((221, 4)) + number.to_bytes(4, "big")
         frame = radiotap(probe(b"\x02\x00" + number.to_bytes(4, "big"), elements=elements))
         parser.parse(1000.0, 127, frame, False)
-    assert max(len(names._devices), len(names._fingerprints)) <= 20_000
+    assert max(len(names.devices), len(names.fingerprints)) <= 20_000
