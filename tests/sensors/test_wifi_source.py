@@ -6,8 +6,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from sensors.errors import FormatError, SourceError
-from sensors.readings import ProbeRequest, Silence
-from sensors.wifi.config import FifoConfig, PcapConfig, WifiConfig
+from sensors.readings import Attention, ProbeRequest, Silence
+from sensors.wifi.config import FifoConfig, KismetConfig, LiveConfig, PcapConfig, WifiConfig
 from sensors.wifi.source import CaptureSource, PipeSource, open_wifi
 from tests.sensors.wifi_frames import ELEMENTS, pcap, probe, radiotap
 from tests.shared_data import shared
@@ -105,7 +105,7 @@ def test_a_pipe_is_read_while_it_is_written_and_its_end_is_an_error(tmp_path: Pa
             for at in range(0, len(data), 997):
                 file.write(data[at : at + 997])
 
-    readings: list[ProbeRequest | Silence] = []
+    readings: list[ProbeRequest | Attention | Silence] = []
     with PipeSource(pipe) as source:
         writer = threading.Thread(target=write)
         writer.start()
@@ -141,7 +141,7 @@ def test_a_file_is_no_pipe(tmp_path: Path) -> None:
 
 
 def test_the_configuration_picks_the_source_and_refuses_what_it_does_not_know(tmp_path: Path) -> None:
-    adapter: TypeAdapter[PcapConfig | FifoConfig] = TypeAdapter(WifiConfig)
+    adapter: TypeAdapter[PcapConfig | FifoConfig | LiveConfig | KismetConfig] = TypeAdapter(WifiConfig)
     recorded = adapter.validate_python({"type": "pcap", "name": "wifi", "paths": [str(tmp_path / "a.pcap")]})
     live = adapter.validate_python({"type": "fifo", "name": "wifi", "path": "-"})
     assert isinstance(open_wifi(recorded), CaptureSource)
