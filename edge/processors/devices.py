@@ -1,7 +1,7 @@
 """Probe requests to ``devices.window`` events: how many devices are inside and passing by, never which."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -78,7 +78,7 @@ class DevicesProcessor:
         if self._since is None:
             self._since = time
 
-    def _events(self, windows: Iterator[Window], until: float | None = None) -> list[Event]:
+    def _events(self, windows: Iterable[Window], until: float | None = None) -> list[Event]:
         events = []
         for window in windows:
             end = window.start + window.seconds
