@@ -26,6 +26,9 @@ MAX_SILENT_GAP = 3600.0
 """Seconds without any frame after which a recording no longer counts as having listened: a stopped capture and an empty
 hour look alike, and a gap must not be shown as nobody (DESIGN, delivery 4)."""
 
+MAX_SPANS = 10_000
+"""More pauses of an hour, or jumps of the clock, are no recording of a store; what lies behind them is damaged."""
+
 
 def open_wifi(
     config: PcapConfig | FifoConfig | LiveConfig | KismetConfig, clock: Callable[[], float] = clocks.time
@@ -123,8 +126,11 @@ class CaptureSource(Probes):
             time += shift
             if 0 <= time - span[1] <= MAX_SILENT_GAP:
                 span[1] = time
+            elif (found := self._span(span, time)) is not None:
+                span = found
             else:
-                span = self._span(span, time)
+                self.malformed += 1
+                continue
             try:
                 probe = parse(time, link, data, cut)
             except FormatError:
@@ -146,11 +152,16 @@ class CaptureSource(Probes):
                 yield Silence(min(probe.time, first + (self._clock() - begun) * speed))
             yield probe
 
-    def _span(self, span: list[float], time: float) -> list[float]:
-        """The span that ``time`` belongs to: the present one when it is a little late, else a new one."""
+    def _span(self, span: list[float], time: float) -> list[float] | None:
+        """The span that ``time`` belongs to: the present one when it is a little late, else a new one.
+
+        ``None`` when there are ``MAX_SPANS`` already: then the times are damaged.
+        """
         if span[0] <= time <= span[1] or 0 <= span[0] - time <= MAX_SILENT_GAP:
             span[0] = min(span[0], time)
             return span
+        if len(self._spans) >= MAX_SPANS:
+            return None
         self._spans.append([time, time])
         return self._spans[-1]
 

@@ -12,15 +12,16 @@ def heard(at: float) -> ProbeRequest:
 
 def test_a_radio_that_hears_nothing_is_a_condition_that_ends_with_the_first_frame() -> None:
     processor = DevicesProcessor("wifi", DevicesConfig())
-    processor.process(heard(0))
-    assert processor.condition is None
-    processor.process(Attention(T0 + 100, "radio_silent"))
-    assert processor.condition == "radio_silent"
-    processor.process(Attention(T0 + 200, None))
-    assert processor.condition is None
-    processor.process(Attention(T0 + 300, "radio_silent"))
-    processor.process(heard(310))
-    assert processor.condition is None
+
+    def after(reading: ProbeRequest | Attention) -> str | None:
+        processor.process(reading)
+        return processor.condition
+
+    assert after(heard(0)) is None
+    assert after(Attention(T0 + 100, "radio_silent")) == "radio_silent"
+    assert after(Attention(T0 + 200, None)) is None
+    assert after(Attention(T0 + 300, "radio_silent")) == "radio_silent"
+    assert after(heard(310)) is None
 
 
 def test_what_a_silent_radio_did_not_hear_is_withheld_and_not_zero() -> None:
