@@ -23,8 +23,8 @@ CHAIN_SECONDS = 5.0
 CHAIN_STEPS = 100
 """One kind of phone: a new random address continues the burst when the sequence number does, by less steps than this.
 Between 0.3 and 1 s, 93 % of the labelled phones' changes go on by less than 64; chance alone gives 2 %."""
-MAX_BURSTS = 50_000
-"""Per slice. Real rooms have hundreds; more is an attack or a broken radio, and must not cost memory."""
+MAX_BURSTS, MAX_WINDOW_BURSTS = 50_000, 100_000
+"""Per slice, and per window. Real rooms have hundreds; more is an attack or a broken radio and must not cost memory."""
 
 
 @dataclass(slots=True)
@@ -52,6 +52,7 @@ class Slice:
     end: float
     bursts: list[Burst] = field(default_factory=list)
     overflowed: bool = False
+    most: int = MAX_BURSTS
     _of_device: dict[bytes, Burst] = field(default_factory=dict)
     _of_kind: dict[bytes, Burst] = field(default_factory=dict)
 
@@ -62,7 +63,7 @@ class Slice:
         if burst is None or time - burst.end > GAP_SECONDS:
             burst = self._of_kind.get(kind) if randomised else None
             if burst is None or not _continues(burst, probe):
-                if len(self.bursts) >= MAX_BURSTS:
+                if len(self.bursts) >= self.most:
                     self.overflowed = True
                     return
                 burst = Burst(time, time, device, kind, randomised, rssi_dbm, sequence, frames=0)
@@ -154,6 +155,7 @@ class Windows:
             part.close()
             self._slice += 1
             part = window.slices[self._slice]
+            part.most = min(MAX_BURSTS, MAX_WINDOW_BURSTS - window.bursts)
         part.add(probe)
         return ended
 
