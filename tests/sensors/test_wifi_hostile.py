@@ -2,16 +2,16 @@
 
 import struct
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.wifi_input import flooding, memory_of_a_flood
+from bench.wifi_input import flooded
+from edge.processors import bursts
 from sensors.errors import FormatError
-from sensors.readings import Silence
+from sensors.readings import ProbeRequest, Silence
 from sensors.wifi.capture import HEAD, open_parser
 from sensors.wifi.dot11 import ProbeParser
 from sensors.wifi.source import MAX_SPANS, CaptureSource
@@ -111,6 +111,17 @@ def test_a_clock_that_jumps_for_ever_costs_no_memory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("same_kind", [False, True])
 def test_a_flood_of_new_addresses_costs_under_64_megabytes(same_kind: bool) -> None:
-    grown, frames, _ = memory_of_a_flood(islice(flooding(same_kind), 150_000), 600.0)
+    grown, frames, _ = flooded(same_kind, minutes=2, a_minute=75_000, seconds=600.0)
     assert frames == 150_000
     assert grown < 64
+
+
+def test_a_window_over_many_salts_is_bounded_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bursts, "MAX_WINDOW_BURSTS", 250)
+    windows, start = bursts.Windows(3600.0), 1_699_999_200.0
+    for part in range(6):
+        for number in range(100):
+            device = bytes((part, number))
+            windows.add(ProbeRequest(start + 600 * part + number, device, device, 0, False, None, None))
+    (window,) = windows.end()
+    assert (window.bursts, window.overflowed, window.frames) == (250, True, 600)

@@ -8,6 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 from sensors.errors import FormatError, SourceError
 from sensors.readings import Attention, ProbeRequest, Silence
 from sensors.wifi.config import FifoConfig, KismetConfig, LiveConfig, PcapConfig, WifiConfig
+from sensors.wifi.kismet import KismetSource
+from sensors.wifi.live import LiveSource
 from sensors.wifi.source import CaptureSource, PipeSource, open_wifi
 from tests.sensors.wifi_frames import ELEMENTS, pcap, probe, radiotap
 from tests.shared_data import shared
@@ -144,11 +146,17 @@ def test_the_configuration_picks_the_source_and_refuses_what_it_does_not_know(tm
     adapter: TypeAdapter[PcapConfig | FifoConfig | LiveConfig | KismetConfig] = TypeAdapter(WifiConfig)
     recorded = adapter.validate_python({"type": "pcap", "name": "wifi", "paths": [str(tmp_path / "a.pcap")]})
     live = adapter.validate_python({"type": "fifo", "name": "wifi", "path": "-"})
+    radio = adapter.validate_python({"type": "live", "name": "wifi", "interface": "wlan0mon"})
+    kismet = adapter.validate_python({"type": "kismet", "name": "wifi", "token_file": str(tmp_path / "token")})
+    assert isinstance(open_wifi(radio), LiveSource)
+    assert isinstance(open_wifi(kismet), KismetSource)
     assert isinstance(open_wifi(recorded), CaptureSource)
     assert isinstance(open_wifi(live), PipeSource)
     for bad in (
         {"type": "pcap", "name": "wifi", "paths": []},
         {"type": "fifo", "name": "wifi", "path": "x", "salt": 1},
+        {"type": "live", "name": "wifi", "interface": "far/too-long-for-linux"},
+        {"type": "kismet", "name": "wifi", "token_file": "t", "source": "../../x"},
     ):
         with pytest.raises(ValidationError):
             adapter.validate_python(bad)
