@@ -26,10 +26,10 @@ unit:
 soak: setup-test ## eight hours of a box with four cameras and their faults, in some minutes
 	$(BIN)/python -m bench.soak --hours 8 --cameras 4
 
-fuzz-wifi: setup-test ## half an hour of hostile Wi-Fi input, guided by coverage; SECONDS=60 for less
+fuzz-wifi: setup-test ## half an hour of hostile Wi-Fi input, guided by coverage; FUZZ_SECONDS=60 for less
 	$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/python -m pip install -q "atheris>=3"
 	mkdir -p .yingke/fuzz-wifi
-	$(BIN)/python -m tests.sensors.fuzz_wifi -max_total_time=$(or $(SECONDS),1800) -rss_limit_mb=512 -timeout=10 .yingke/fuzz-wifi
+	$(BIN)/python -m tests.sensors.fuzz_wifi -max_total_time=$(or $(FUZZ_SECONDS),1800) -rss_limit_mb=512 -timeout=10 .yingke/fuzz-wifi
 
 system: ## brokers, database and browser for the tests, from the system's packages
 	scripts/install-system-packages

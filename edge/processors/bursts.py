@@ -23,7 +23,7 @@ CHAIN_SECONDS = 5.0
 CHAIN_STEPS = 100
 """One kind of phone: a new random address continues the burst when the sequence number does, by less steps than this.
 Between 0.3 and 1 s, 93 % of the labelled phones' changes go on by less than 64; chance alone gives 2 %."""
-MAX_BURSTS, MAX_WINDOW_BURSTS = 50_000, 100_000
+MAX_BURSTS, MAX_WINDOW_BURSTS = 50_000, 75_000
 """Per slice, and per window. Real rooms have hundreds; more is an attack or a broken radio and must not cost memory."""
 
 

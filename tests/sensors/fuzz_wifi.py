@@ -1,4 +1,4 @@
-"""Fuzzing of all that reads Wi-Fi input, with coverage: ``make fuzz-wifi`` (atheris; 30 minutes, or SECONDS=…).
+"""Fuzzing of all that reads Wi-Fi input, with coverage: ``make fuzz-wifi`` (atheris; 30 minutes, or FUZZ_SECONDS=…).
 
     python -m tests.sensors.fuzz_wifi [libFuzzer options] [folder of interesting inputs]
 
