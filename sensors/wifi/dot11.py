@@ -122,7 +122,7 @@ class ProbeParser:
         )
 
     def _look_up(self, data: bytes) -> _Layout:
-        """The layout of a radiotap header: it depends on the header's length and bitmaps only, and is remembered."""
+        """The layout of a radiotap header: unless a vendor's fields come first, length and bitmaps tell it for ever."""
         if len(data) < 8 or data[0] != 0:
             raise FormatError("no radiotap header", _FIX)
         end = 8
@@ -133,8 +133,8 @@ class ProbeParser:
         key = data[:end]
         layout = self._layouts.get(key)
         if layout is None:
-            layout = _layout(key)
-            if len(self._layouts) < _MAX_LAYOUTS:
+            layout, lasting = _layout(key, data)
+            if lasting and len(self._layouts) < _MAX_LAYOUTS:
                 self._layouts[key] = layout
         return layout
 
@@ -148,23 +148,39 @@ def _ends_in_checksum(data: bytes, at: int) -> bool:
     return crc32(data[at:]) == _RESIDUE and len(data) - at >= 28
 
 
-def _layout(head: bytes) -> _Layout:
-    """Find flags, channel and the first antenna's signal; ``head`` is a radiotap header up to its last bitmap."""
+def _layout(head: bytes, data: bytes) -> tuple[_Layout, bool]:
+    """Find flags, channel and the first antenna's signal; and whether ``head`` alone says where they are.
+
+    ``head`` is a radiotap header up to its last bitmap, ``data`` the frame that it begins. A vendor's fields are
+    stepped over by the length that they begin with, which is in the data (radiotap.org, "Vendor namespace").
+    """
     length = int.from_bytes(head[2:4], "little")
     found: dict[int, int] = {}
     at = len(head)
+    vendors = stepped = False
     for word in struct.unpack(f"<{len(head) // 4 - 1}I", head[4:]):
-        for bit in range(29):
+        for bit in range(29) if not vendors else ():
             if word >> bit & 1:
                 if bit >= len(_FIELDS):  # TLVs, and what is not defined yet: nothing behind it can be placed
-                    return _checked(length, found)
+                    return _checked(length, found), not stepped
                 align, size = _FIELDS[bit]
                 at += -at % align
-                found.setdefault(bit, at)
+                if bit not in found:
+                    found[bit] = at
                 at += size
-        if not word >> 29 & 1:  # next come a vendor's fields, or bits past 31, which nobody has defined
+        if word >> 30 & 1:
+            at += -at % 2
+            if not word >> 31 & 1 or found.keys() >= {_FLAGS, _CHANNEL, _SIGNAL}:
+                break
+            vendors = stepped = True
+            if at + 6 > min(length, len(data)):
+                break
+            at += 6 + int.from_bytes(data[at + 4 : at + 6], "little")
+        elif word >> 29 & 1:
+            vendors = False
+        elif not vendors:  # next come bits past 31, which nobody has defined
             break
-    return _checked(length, found)
+    return _checked(length, found), not stepped
 
 
 def _checked(length: int, found: dict[int, int]) -> _Layout:

@@ -57,6 +57,25 @@ def test_a_header_with_a_vendors_fields_is_stepped_over() -> None:
     assert parsed(head + probe()).rssi_dbm == -33
 
 
+def test_what_comes_behind_a_vendors_fields_is_found_however_long_they_are() -> None:
+    words = struct.pack("<III", 1 << 2 | 1 << 30 | 1 << 31, 0xFFFF | 1 << 29 | 1 << 31, 1 << 3 | 1 << 5)
+    parser = ProbeParser()
+    for skipped in (0, 1, 7, 40):  # the bitmaps are the same each time
+        body = b"\x02" + bytes(1) + b"\x00\x11\x22\x01" + struct.pack("<H", skipped) + b"\xee" * skipped
+        body += bytes(len(body) % 2) + struct.pack("<HHb", 2462, 0, -61)
+        head = struct.pack("<BBH", 0, 0, 16 + len(body)) + words + body
+        reading = parser.parse(1000.0, 127, head + probe(), False)
+        assert reading is not None
+        assert (reading.rssi_dbm, reading.channel) == (-61, 11)
+
+
+def test_a_vendors_length_that_lies_is_damage() -> None:
+    words = struct.pack("<III", 1 << 30 | 1 << 31, 1 << 29 | 1 << 31, 1 << 5)
+    head = struct.pack("<BBH", 0, 0, 23) + words + b"\x00\x11\x22\x01\xff\xff" + bytes(1)
+    with pytest.raises(FormatError, match="longer than their header"):
+        parse(head + probe())
+
+
 def test_a_header_without_signal_or_channel_says_nothing_of_them() -> None:
     reading = parsed(struct.pack("<BBHI", 0, 0, 8, 0) + probe())
     assert (reading.rssi_dbm, reading.channel) == (None, None)
