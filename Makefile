@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := edge sensors models sync dashboard tests bench tools yingke.py
 
-.PHONY: demo test check soak lint types unit setup setup-test system lock clean
+.PHONY: demo test check soak fuzz-wifi lint types unit setup setup-test system lock clean
 
 demo: setup ## a store day on your machine; Ctrl-C stops it
 	$(BIN)/yingke demo
@@ -25,6 +25,11 @@ unit:
 
 soak: setup-test ## eight hours of a box with four cameras and their faults, in some minutes
 	$(BIN)/python -m bench.soak --hours 8 --cameras 4
+
+fuzz-wifi: setup-test ## half an hour of hostile Wi-Fi input, guided by coverage; FUZZ_SECONDS=60 for less
+	$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/python -m pip install -q "atheris>=3"
+	mkdir -p .yingke/fuzz-wifi
+	$(BIN)/python -m tests.sensors.fuzz_wifi -max_total_time=$(or $(FUZZ_SECONDS),1800) -rss_limit_mb=512 -timeout=10 .yingke/fuzz-wifi
 
 system: ## brokers, database and browser for the tests, from the system's packages
 	scripts/install-system-packages

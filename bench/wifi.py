@@ -1,6 +1,6 @@
-"""Wi-Fi figures: cost per probe request beside Scapy, and how good the estimate is beside simpler ones.
+"""Wi-Fi figures: cost, losses and memory (``bench.wifi_input``), and how good the estimate is beside simpler ones.
 
-    python -m bench.wifi [cost|phones|room]
+    python -m bench.wifi [cost|live|flood|phones|room]
 
 Needs the recordings in ../shared/data/wifi. Everything is calibrated on other phones, or on other days, than it is
 judged on: the splits are in the code. Times are CPU seconds of one core.
@@ -9,7 +9,6 @@ judged on: the splits are in the code. Times are CPU seconds of one core.
 import random
 import re
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.wifi_input import cost, flood, live
 from edge.processors.bursts import Window, Windows
 from edge.processors.estimate import UNCALIBRATED, Numbers, WifiCalibration, calibrate, estimate
 from edge.processors.recorded import mean_people, read_truth
@@ -51,44 +51,6 @@ def packets(path: Path) -> list[Packet]:
         return list(open_parser(data, path.name).feed(data))
     except FormatError:
         return []
-
-
-def cost() -> None:
-    """µs per probe request: read, parse and hash; Scapy's raw reader and its full dissection on the same file."""
-    from scapy.layers.dot11 import Dot11ProbeReq  # noqa: F401  # loads the dissectors
-    from scapy.utils import PcapReader, RawPcapReader
-
-    path = max((DATA / "room_occupancy").glob("*.pcap"), key=lambda path: path.stat().st_size)
-
-    def whole() -> int:
-        with CaptureSource((path,)) as source:
-            return sum(1 for _ in source)
-
-    def raw_reader() -> int:
-        parse = ProbeParser().parse
-        with RawPcapReader(str(path)) as reader:
-            return sum(parse(meta.sec + meta.usec * 1e-6, 127, data, False) is not None for data, meta in reader)
-
-    def dissection() -> int:
-        with PcapReader(str(path)) as reader:
-            return sum(1 for _, _packet in zip(range(2000), reader, strict=False))
-
-    whole_cost = min(_timed(whole) for _ in range(3))
-    print(f"this project: read, parse, hash       {_figures(whole_cost)}")
-    print(f"Scapy RawPcapReader, then our parser  {_figures(min(_timed(raw_reader) for _ in range(3)))}")
-    scapy = _timed(dissection)
-    print(f"Scapy, full dissection                {_figures(scapy)}")
-    print(f"ratio to full dissection: {scapy / whole_cost:.0f}")
-
-
-def _timed(work: Callable[[], int]) -> float:
-    begun = time.process_time()
-    frames = work()
-    return (time.process_time() - begun) / frames
-
-
-def _figures(seconds: float) -> str:
-    return f"{seconds * 1e6:8.2f} µs per probe request {1 / seconds:9.0f} frames/s"
 
 
 def samples(probes: Iterable[ProbeRequest], truth: Callable[[float], float | None], gate: int | None) -> list[Sample]:
@@ -221,6 +183,6 @@ def _line(name: str, value: Numbers, truth: Numbers) -> None:
 
 
 if __name__ == "__main__":
-    parts = {"cost": cost, "phones": phones, "room": room}
+    parts = {"cost": cost, "live": live, "flood": flood, "phones": phones, "room": room}
     for part in sys.argv[1:] or parts:
         parts[part]()

@@ -22,9 +22,9 @@ from edge.runtime import Heartbeat, SensorLoop
 from models.gate import open_people
 from sensors.camera import CameraSource
 from sensors.frigate import FrigateSource
-from sensors.readings import ProbeRequest, Source
+from sensors.readings import Attention, ProbeRequest, Source
 from sensors.rfid.config import open_rfid
-from sensors.wifi.source import CaptureSource, PipeSource, open_wifi
+from sensors.wifi.source import AnyWifi, open_wifi
 from sync.clock import Now, clock, sleeper
 from sync.errors import SyncError
 from sync.mqtt import MqttBroker
@@ -103,12 +103,12 @@ def _rfid(config: EdgeFile, now: Now, board: BadgeBoard, members: Members | None
 class Opened:
     """Opens a Wi-Fi source, and tells how many damaged frames all that it opened have seen."""
 
-    def __init__(self, open_source: Callable[[], CaptureSource | PipeSource]) -> None:
+    def __init__(self, open_source: Callable[[], AnyWifi]) -> None:
         self._open = open_source
         self._before = 0
-        self._current: CaptureSource | PipeSource | None = None
+        self._current: AnyWifi | None = None
 
-    def __call__(self) -> Source[ProbeRequest]:
+    def __call__(self) -> Source[ProbeRequest | Attention]:
         self._before = self.malformed()
         self._current = self._open()
         return self._current

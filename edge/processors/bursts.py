@@ -7,7 +7,7 @@ rates add up over slices without counting anything twice.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -23,8 +23,8 @@ CHAIN_SECONDS = 5.0
 CHAIN_STEPS = 100
 """One kind of phone: a new random address continues the burst when the sequence number does, by less steps than this.
 Between 0.3 and 1 s, 93 % of the labelled phones' changes go on by less than 64; chance alone gives 2 %."""
-MAX_BURSTS = 50_000
-"""Per slice. Real rooms have hundreds; more is an attack or a broken radio, and must not cost memory."""
+MAX_BURSTS, MAX_WINDOW_BURSTS = 50_000, 75_000
+"""Per slice, and per window. Real rooms have hundreds; more is an attack or a broken radio and must not cost memory."""
 
 
 @dataclass(slots=True)
@@ -43,14 +43,6 @@ class Burst:
     sequence: int
     frames: int = 1
 
-    def extend(self, probe: ProbeRequest) -> None:
-        """One more frame."""
-        self.end = max(self.end, probe.time)
-        self.sequence = probe.sequence
-        self.frames += 1
-        if probe.rssi_dbm is not None and (self.rssi_dbm is None or probe.rssi_dbm > self.rssi_dbm):
-            self.rssi_dbm = probe.rssi_dbm
-
 
 @dataclass(slots=True)
 class Slice:
@@ -60,33 +52,38 @@ class Slice:
     end: float
     bursts: list[Burst] = field(default_factory=list)
     overflowed: bool = False
+    most: int = MAX_BURSTS
     _of_device: dict[bytes, Burst] = field(default_factory=dict)
     _of_kind: dict[bytes, Burst] = field(default_factory=dict)
 
     def add(self, probe: ProbeRequest) -> None:
         """Put a frame into its burst, or begin one."""
-        burst = self._of_device.get(probe.device)
-        if burst is None or probe.time - burst.end > GAP_SECONDS:
-            burst = self._of_kind.get(probe.fingerprint) if probe.randomised else None
+        time, device, kind, sequence, randomised, rssi_dbm, _ = probe
+        burst = self._of_device.get(device)
+        if burst is None or time - burst.end > GAP_SECONDS:
+            burst = self._of_kind.get(kind) if randomised else None
             if burst is None or not _continues(burst, probe):
-                if len(self.bursts) >= MAX_BURSTS:
+                if len(self.bursts) >= self.most:
                     self.overflowed = True
                     return
-                burst = Burst(
-                    start=probe.time,
-                    end=probe.time,
-                    device=probe.device,
-                    kind=probe.fingerprint,
-                    randomised=probe.randomised,
-                    rssi_dbm=probe.rssi_dbm,
-                    sequence=probe.sequence,
-                    frames=0,
-                )
+                burst = Burst(time, time, device, kind, randomised, rssi_dbm, sequence, frames=0)
                 self.bursts.append(burst)
-            self._of_device[probe.device] = burst
-        burst.extend(probe)
-        if probe.randomised:
-            self._of_kind[probe.fingerprint] = burst
+            if len(self._of_device) >= MAX_BURSTS and device not in self._of_device:
+                # A kind that changes its address with every frame needs no new burst, and would grow this for ever.
+                self.overflowed = True
+                return
+            self._of_device[device] = burst
+        if time > burst.end:
+            burst.end = time
+        burst.sequence = sequence
+        burst.frames += 1
+        if rssi_dbm is not None and (burst.rssi_dbm is None or rssi_dbm > burst.rssi_dbm):
+            burst.rssi_dbm = rssi_dbm
+        if randomised:
+            if len(self._of_kind) >= MAX_BURSTS and kind not in self._of_kind:
+                self.overflowed = True
+                return
+            self._of_kind[kind] = burst
 
     def close(self) -> None:
         """Forget what only held bursts together."""
@@ -144,16 +141,23 @@ class Windows:
         self._window: Window | None = None
         self._slice = 0
 
-    def add(self, probe: ProbeRequest) -> Iterator[Window]:
-        """Count a frame; yields the windows that ended before it (consume it: it does the counting)."""
-        yield from self.until(probe.time)
-        window = self._window
-        assert window is not None
+    def add(self, probe: ProbeRequest) -> Sequence[Window]:
+        """Count a frame; returns the windows that ended before it. Every frame in the air comes through here."""
+        ended: Sequence[Window] = ()
+        time, window, seconds = probe.time, self._window, self._seconds
+        if window is None or not window.start - seconds <= time < window.start + seconds:
+            ended = list(self.until(time))
+            window = self._window
+            assert window is not None
         window.frames += 1
-        while probe.time >= window.slices[self._slice].end and self._slice + 1 < len(window.slices):
-            window.slices[self._slice].close()
+        part = window.slices[self._slice]
+        while time >= part.end and self._slice + 1 < len(window.slices):
+            part.close()
             self._slice += 1
-        window.slices[self._slice].add(probe)
+            part = window.slices[self._slice]
+            part.most = min(MAX_BURSTS, MAX_WINDOW_BURSTS - window.bursts)
+        part.add(probe)
+        return ended
 
     def until(self, now: float) -> Iterator[Window]:
         """Move on to ``now``; yields the window that ended by then."""

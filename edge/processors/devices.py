@@ -1,7 +1,7 @@
 """Probe requests to ``devices.window`` events: how many devices are inside and passing by, never which."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edge.processors.bursts import Window, Windows
 from edge.processors.estimate import UNCALIBRATED, Estimate, WifiCalibration, estimate, is_inside
-from sensors.readings import ProbeRequest
+from sensors.readings import Attention, ProbeRequest
 from sync.events import DevicesWindow, Event, Interval, utc
 
 LEAST_SHOWN = 5
@@ -43,11 +43,23 @@ class DevicesProcessor:
         self._since: float | None = None
         self._lost: list[tuple[float, float]] = []
         """When the source was lost, and when it gave the next reading: infinity while it has not."""
+        self._reason: str | None = None
 
-    def process(self, reading: ProbeRequest, /) -> Sequence[Event]:
+    @property
+    def condition(self) -> str | None:
+        """``radio_silent`` while the source hears nothing at all, or None."""
+        return self._reason
+
+    def process(self, reading: ProbeRequest | Attention, /) -> Sequence[Event]:
         self._begin(reading.time)
+        self._reason = reading.reason if isinstance(reading, Attention) else None
+        if self._reason is not None:
+            self.lost(reading.time)
+            return self._events(self._windows.until(reading.time))
         if self._lost and self._lost[-1][1] == math.inf:
             self._lost[-1] = self._lost[-1][0], max(reading.time, self._lost[-1][0])
+        if isinstance(reading, Attention):
+            return self._events(self._windows.until(reading.time))
         return self._events(self._windows.add(reading))
 
     def flush(self, now: float, /) -> Sequence[Event]:
@@ -66,7 +78,7 @@ class DevicesProcessor:
         if self._since is None:
             self._since = time
 
-    def _events(self, windows: Iterator[Window], until: float | None = None) -> list[Event]:
+    def _events(self, windows: Iterable[Window], until: float | None = None) -> list[Event]:
         events = []
         for window in windows:
             end = window.start + window.seconds

@@ -159,10 +159,15 @@ _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _ENHANCED_PACKET = 0x0A0D0D0A
 
 
 class PcapngParser:
-    """pcapng. Packets without a time of their own (simple packet blocks) take that of the packet before them."""
+    """pcapng. Packets without a time of their own (simple packet blocks) take that of the packet before them.
 
-    def __init__(self, name: str) -> None:
+    ``only_wifi`` leaves the packets of interfaces of another link type out, instead of refusing the capture: a running
+    Kismet may capture Bluetooth beside.
+    """
+
+    def __init__(self, name: str, *, only_wifi: bool = False) -> None:
         self._name = name
+        self._only_wifi = only_wifi
         self._order = "<"
         self._interfaces: list[_Interface] = []
         self._pending = b""
@@ -178,7 +183,7 @@ class PcapngParser:
         at = 0
         while (length := self._block_length(data, at)) and at + length <= len(data):
             packet = self._block(data[at : at + length], at)
-            if packet is not None:
+            if packet is not None and not (self._only_wifi and packet[1] not in (RADIOTAP, BARE_80211)):
                 yield packet
             at += length
         self._pending = data[at:]
@@ -246,7 +251,8 @@ class PcapngParser:
         if len(self._interfaces) >= 1024:
             raise self._damage("more than 1024 interfaces", at)
         link, _reserved, snap = struct.unpack_from(self._order + "HHI", block, 8)
-        check_link(link, self._name)
+        if not self._only_wifi:
+            check_link(link, self._name)
         unit, offset = 1e-6, 0
         option = 16
         while option + 4 <= len(block) - 4:

@@ -31,4 +31,26 @@ class FifoConfig(_Wifi):
     path: Path
 
 
-WifiConfig = Annotated[PcapConfig | FifoConfig, Field(discriminator="type")]
+class LiveConfig(_Wifi):
+    """A network interface in monitor mode, read directly (Linux; needs CAP_NET_RAW)."""
+
+    type: Literal["live"]
+    interface: Annotated[str, Field(pattern=r"^[^\s/:]{1,15}$", description="such as wlan0mon")]
+    ring_mib: Annotated[int, Field(ge=1, le=32)] = Field(
+        default=8, description="MiB of memory for what comes while the box is busy; 8 hold over a second of 20,000/s"
+    )
+
+
+class KismetConfig(_Wifi):
+    """The live stream of packets of a Kismet server on this machine, or at the end of an SSH tunnel."""
+
+    type: Literal["kismet"]
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 2501
+    source: Annotated[str, Field(pattern=r"^[0-9A-Fa-f-]{36}$")] | None = Field(
+        default=None, description="UUID of one of Kismet's data sources; all of them when left out"
+    )
+    token_file: Path = Field(description="file that holds an API key of Kismet with the role readonly, for us only")
+
+
+WifiConfig = Annotated[PcapConfig | FifoConfig | LiveConfig | KismetConfig, Field(discriminator="type")]

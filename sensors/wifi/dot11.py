@@ -35,6 +35,8 @@ _CHANNELS = {
 """Centre frequency in MHz to channel number: 2.4 GHz, 5 GHz, 6 GHz (IEEE 802.11-2020 annex E, 802.11ax)."""
 
 
+_new = tuple.__new__
+
 _MAX_LAYOUTS = 256
 """Kinds of radiotap header remembered: a radio sends a handful; garbage must not grow memory."""
 
@@ -52,7 +54,8 @@ class ProbeParser:
     """Turns captured frames into probe requests; holds the pseudonyms' salt and nothing of any frame."""
 
     def __init__(self, pseudonyms: Pseudonyms | None = None) -> None:
-        self._names = pseudonyms or Pseudonyms()
+        self._names = names = pseudonyms or Pseudonyms()
+        self._devices, self._kinds = names.devices, names.fingerprints
         self._layouts: dict[bytes, _Layout] = {}
 
     def parse(self, time: float, link: int, data: bytes, cut: bool) -> ProbeRequest | None:
@@ -61,18 +64,19 @@ class ProbeParser:
         ``link`` is a LINKTYPE_ of ``capture``; ``cut`` says that the capture kept only the frame's first bytes.
         Raises ``FormatError`` for a damaged frame: bad checksum, header or element longer than the frame.
         """
+        size = len(data)
         rssi = channel = None
-        has_fcs: bool | None = None
+        checksum: bool | None = None
         at = 0
         if link == RADIOTAP:
             at, flags_at, channel_at, signal_at = self._layouts.get(data[:8]) or self._look_up(data)
-            if at > len(data):
+            if at > size:
                 raise FormatError("shorter than its radio header", _FIX)
             if flags_at:
                 flags = data[flags_at]
                 if flags & _BAD_FCS:
                     raise FormatError("bad checksum", _FIX)
-                has_fcs = flags & _HAS_FCS != 0
+                checksum = flags & _HAS_FCS != 0
             if channel_at:
                 channel = _CHANNELS.get(data[channel_at] | data[channel_at + 1] << 8)
             if signal_at:
@@ -80,17 +84,18 @@ class ProbeParser:
                 if rssi > 127:
                     rssi -= 256
         elif link == BARE_80211_FCS:
-            has_fcs = True
+            checksum = True
         elif link != BARE_80211:
             raise FormatError(f"link type {link} is not 802.11", _FIX)
-        if at >= len(data):
+        if at >= size:
             raise FormatError("no frame", _FIX)
         if data[at] != 0x40:  # version 0, management, probe request
             return None
-        end = len(data)
-        if not cut and has_fcs is not False:
-            end -= 4 if has_fcs or _ends_in_checksum(data, at) else 0
-        body = at + 24
+        body, end = at + 24, size
+        if cut:
+            checksum = False
+        elif checksum:
+            end -= 4
         if body <= end and data[at + 1] & 0x80:  # the order bit adds four bytes of HT control
             body += 4
         if body > end:
@@ -98,22 +103,26 @@ class ProbeParser:
         names = self._names
         if not names.valid_from <= time < names.valid_until:
             names.rotate_at(time)
+        sender = data[at + 10 : at + 16]
+        device = self._devices.get(hash(sender)) or names.device(sender)
         if body + 2 <= end and data[body] == 0:  # the SSID is stepped over, not looked at
             body += 2 + data[body + 1]
+        elements = data[body:end]
+        kind = self._kinds.get(hash(elements))
+        if kind is None or body > end:
+            if checksum is None and _ends_in_checksum(data, at):
+                end -= 4
             if body > end and not cut:
                 raise FormatError("an element longer than the frame", _FIX)
-        return ProbeRequest(
-            time,
-            names.device(data[at + 10 : at + 16]),
-            names.fingerprint(data[body:end], mask_cut if cut else mask),
-            (data[at + 22] | data[at + 23] << 8) >> 4,
-            data[at + 10] & 2 != 0,
-            rssi,
-            channel,
+            kind = names.fingerprint(data[body:end], mask_cut if cut else mask)
+        # The tuple at once: a named tuple's own constructor costs half as much again.
+        return _new(
+            ProbeRequest,
+            (time, device, kind, (data[at + 22] | data[at + 23] << 8) >> 4, sender[0] & 2 != 0, rssi, channel),
         )
 
     def _look_up(self, data: bytes) -> _Layout:
-        """The layout of a radiotap header: it depends on the header's length and bitmaps only, and is remembered."""
+        """The layout of a radiotap header: unless a vendor's fields come first, length and bitmaps tell it for ever."""
         if len(data) < 8 or data[0] != 0:
             raise FormatError("no radiotap header", _FIX)
         end = 8
@@ -124,8 +133,8 @@ class ProbeParser:
         key = data[:end]
         layout = self._layouts.get(key)
         if layout is None:
-            layout = _layout(key)
-            if len(self._layouts) < _MAX_LAYOUTS:
+            layout, lasting = _layout(key, data)
+            if lasting and len(self._layouts) < _MAX_LAYOUTS:
                 self._layouts[key] = layout
         return layout
 
@@ -139,23 +148,39 @@ def _ends_in_checksum(data: bytes, at: int) -> bool:
     return crc32(data[at:]) == _RESIDUE and len(data) - at >= 28
 
 
-def _layout(head: bytes) -> _Layout:
-    """Find flags, channel and the first antenna's signal; ``head`` is a radiotap header up to its last bitmap."""
+def _layout(head: bytes, data: bytes) -> tuple[_Layout, bool]:
+    """Find flags, channel and the first antenna's signal; and whether ``head`` alone says where they are.
+
+    ``head`` is a radiotap header up to its last bitmap, ``data`` the frame that it begins. A vendor's fields are
+    stepped over by the length that they begin with, which is in the data (radiotap.org, "Vendor namespace").
+    """
     length = int.from_bytes(head[2:4], "little")
     found: dict[int, int] = {}
     at = len(head)
+    vendors = stepped = False
     for word in struct.unpack(f"<{len(head) // 4 - 1}I", head[4:]):
-        for bit in range(29):
+        for bit in range(29) if not vendors else ():
             if word >> bit & 1:
                 if bit >= len(_FIELDS):  # TLVs, and what is not defined yet: nothing behind it can be placed
-                    return _checked(length, found)
+                    return _checked(length, found), not stepped
                 align, size = _FIELDS[bit]
                 at += -at % align
-                found.setdefault(bit, at)
+                if bit not in found:
+                    found[bit] = at
                 at += size
-        if not word >> 29 & 1:  # next come a vendor's fields, or bits past 31, which nobody has defined
+        if word >> 30 & 1:
+            at += -at % 2
+            if not word >> 31 & 1 or found.keys() >= {_FLAGS, _CHANNEL, _SIGNAL}:
+                break
+            vendors = stepped = True
+            if at + 6 > min(length, len(data)):
+                break
+            at += 6 + int.from_bytes(data[at + 4 : at + 6], "little")
+        elif word >> 29 & 1:
+            vendors = False
+        elif not vendors:  # next come bits past 31, which nobody has defined
             break
-    return _checked(length, found)
+    return _checked(length, found), not stepped
 
 
 def _checked(length: int, found: dict[int, int]) -> _Layout:

@@ -11,6 +11,7 @@ _SSID, _HT, _EXT_CAP, _VENDOR, _EXTENSION = 0, 45, 127, 221, 255
 _LEFT_OUT = frozenset({3, 16, 54, 59, 84, 107, 114})
 """Elements that one phone sends in some frames only, or that may name a network: DS channel, challenge text, mobility
 domain, operating classes, SSID list, interworking (may hold an access point's address), mesh identifier."""
+_LOOKED_INTO = _LEFT_OUT | {_SSID, _HT, _EXT_CAP, _VENDOR, _EXTENSION}
 _MICROSOFT = b"\x00\x50\xf2"
 _WPS, _COUNTER = _MICROSOFT + b"\x04", _MICROSOFT + b"\x08"
 """WPS names the phone and carries a UUID: presence only. Type 8 is a counter, in some frames only: left out."""
@@ -23,7 +24,7 @@ _FIX = "damaged frames are counted and left out"
 
 
 def mask(elements: bytes) -> tuple[bytes, bool]:
-    """The elements without what varies or names; and whether they were free of SSIDs.
+    """The elements without what varies or names; and whether this may be remembered (no SSID, not cut off).
 
     Raises ``FormatError`` when an element is longer than what is left of the frame.
     """
@@ -36,7 +37,7 @@ def mask_cut(elements: bytes) -> tuple[bytes, bool]:
 
 
 def _walk(elements: bytes, whole: bool) -> tuple[bytes, bool]:
-    kept = bytearray()
+    kept: list[bytes] = []
     anonymous = True
     at, size = 0, len(elements)
     while at < size:
@@ -44,17 +45,20 @@ def _walk(elements: bytes, whole: bool) -> tuple[bytes, bool]:
         if end > size:
             if whole:
                 raise FormatError("an element longer than the frame", _FIX)
+            anonymous = False  # nor remembered: a whole frame with these bytes is damaged
             break
         kind = elements[at]
-        if kind == _SSID:
+        if kind not in _LOOKED_INTO:
+            kept.append(elements[at:end])
+        elif kind == _SSID:
             anonymous = False
         else:
-            kept += _one(kind, elements[at + 2 : end])
+            kept.append(_masked(kind, elements[at + 2 : end]))
         at = end
-    return bytes(kept), anonymous
+    return b"".join(kept), anonymous
 
 
-def _one(kind: int, body: bytes) -> bytes:
+def _masked(kind: int, body: bytes) -> bytes:
     """One element, masked, with its identifier and length before it so that no two lists run together."""
     if kind in _LEFT_OUT or (kind == _VENDOR and body[:4] == _COUNTER):
         return b""

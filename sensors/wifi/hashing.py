@@ -32,6 +32,8 @@ class Pseudonyms:
     def __init__(self, salt: Callable[[], bytes] = _random_salt) -> None:
         self._new_salt = salt
         self._epoch = -1
+        self.devices: dict[int, bytes] = {}
+        self.fingerprints: dict[int, bytes] = {}
         self.rotate_at(0.0)
 
     def rotate_at(self, time: float) -> None:
@@ -49,32 +51,32 @@ class Pseudonyms:
         salt = self._new_salt()
         self._device = blake2s(key=salt, digest_size=_DIGEST, person=b"device")
         self._elements = blake2s(key=salt, digest_size=_DIGEST, person=b"elements")
-        self._devices: dict[int, bytes] = {}
-        self._fingerprints: dict[int, bytes] = {}
+        self.devices.clear()
+        self.fingerprints.clear()
 
     def device(self, address: bytes) -> bytes:
         """The pseudonym of a 6-byte address under the present salt."""
         key = hash(address)
-        known = self._devices.get(key)
+        known = self.devices.get(key)
         if known is not None:
             return known
         state = self._device.copy()
         state.update(address)
         digest = state.digest()
-        if len(self._devices) < _MAX_CACHE:
-            self._devices[key] = digest
+        if len(self.devices) < _MAX_CACHE:
+            self.devices[key] = digest
         return digest
 
     def fingerprint(self, elements: bytes, mask: Callable[[bytes], tuple[bytes, bool]]) -> bytes:
         """The keyed hash of ``mask(elements)[0]``; not remembered when ``mask(elements)[1]`` is false."""
         key = hash(elements)
-        known = self._fingerprints.get(key)
+        known = self.fingerprints.get(key)
         if known is not None:
             return known
         masked, anonymous = mask(elements)
         state = self._elements.copy()
         state.update(masked)
         digest = state.digest()
-        if anonymous and len(self._fingerprints) < _MAX_CACHE:
-            self._fingerprints[key] = digest
+        if anonymous and len(self.fingerprints) < _MAX_CACHE:
+            self.fingerprints[key] = digest
         return digest

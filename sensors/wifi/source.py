@@ -13,51 +13,37 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from sensors.errors import FormatError, SourceError
-from sensors.readings import ProbeRequest, Silence
+from sensors.readings import Attention, ProbeRequest, Silence
 from sensors.wifi.capture import HEAD, Packet, Parser, open_parser
-from sensors.wifi.config import FifoConfig, PcapConfig
-from sensors.wifi.dot11 import ProbeParser
+from sensors.wifi.config import FifoConfig, KismetConfig, LiveConfig, PcapConfig
 from sensors.wifi.hashing import Pseudonyms
+from sensors.wifi.kismet import KismetSource
+from sensors.wifi.live import LiveSource
+from sensors.wifi.probes import WAIT, Hearing, Probes
 
 _CHUNK = 64 * 1024
-_WAIT = 1.0
-"""Seconds that iterating a live source blocks for at most (``sensors.readings.Source``)."""
 MAX_SILENT_GAP = 3600.0
 """Seconds without any frame after which a recording no longer counts as having listened: a stopped capture and an empty
 hour look alike, and a gap must not be shown as nobody (DESIGN, delivery 4)."""
 
+MAX_SPANS = 10_000
+"""More pauses of an hour, or jumps of the clock, are no recording of a store; what lies behind them is damaged."""
+
 
 def open_wifi(
-    config: PcapConfig | FifoConfig, clock: Callable[[], float] = clocks.time
-) -> "CaptureSource | PipeSource":
+    config: PcapConfig | FifoConfig | LiveConfig | KismetConfig, clock: Callable[[], float] = clocks.time
+) -> "AnyWifi":
     """The source that a configuration names, not yet entered. ``clock`` (epoch seconds) dates a live one's silences."""
+    if isinstance(config, LiveConfig):
+        return LiveSource(config.interface, ring_mib=config.ring_mib, clock=clock)
+    if isinstance(config, KismetConfig):
+        return KismetSource(config, clock=clock)
     if isinstance(config, FifoConfig):
         return PipeSource(config.path, clock=clock)
     return CaptureSource(config.paths, start=config.start, speed=config.speed)
 
 
-class _Probes:
-    """What both sources count: probe requests in ``frames``, damaged frames in ``malformed``; nothing is dropped."""
-
-    def __init__(self, pseudonyms: Pseudonyms | None) -> None:
-        self._names = pseudonyms or Pseudonyms()
-        self._parser = ProbeParser(self._names)
-        self.frames = 0
-        self.malformed = 0
-        self.dropped = 0
-
-    def _probe(self, packet: Packet) -> ProbeRequest | None:
-        try:
-            probe = self._parser.parse(*packet)
-        except FormatError:
-            self.malformed += 1
-            return None
-        if probe is not None:
-            self.frames += 1
-        return probe
-
-
-class CaptureSource(_Probes):
+class CaptureSource(Probes):
     """Recorded captures of one place, merged by time.
 
     ``start`` is added to every time. With ``speed`` the readings come at that pace and the waits are told as
@@ -140,8 +126,11 @@ class CaptureSource(_Probes):
             time += shift
             if 0 <= time - span[1] <= MAX_SILENT_GAP:
                 span[1] = time
+            elif (found := self._span(span, time)) is not None:
+                span = found
             else:
-                span = self._span(span, time)
+                self.malformed += 1
+                continue
             try:
                 probe = parse(time, link, data, cut)
             except FormatError:
@@ -159,15 +148,20 @@ class CaptureSource(_Probes):
                 begun, first = self._clock(), probe.time
             due = begun + (probe.time - first) / speed
             while (left := due - self._clock()) > 0:
-                self._wait(min(left, _WAIT))
+                self._wait(min(left, WAIT))
                 yield Silence(min(probe.time, first + (self._clock() - begun) * speed))
             yield probe
 
-    def _span(self, span: list[float], time: float) -> list[float]:
-        """The span that ``time`` belongs to: the present one when it is a little late, else a new one."""
+    def _span(self, span: list[float], time: float) -> list[float] | None:
+        """The span that ``time`` belongs to: the present one when it is a little late, else a new one.
+
+        ``None`` when there are ``MAX_SPANS`` already: then the times are damaged.
+        """
         if span[0] <= time <= span[1] or 0 <= span[0] - time <= MAX_SILENT_GAP:
             span[0] = min(span[0], time)
             return span
+        if len(self._spans) >= MAX_SPANS:
+            return None
         self._spans.append([time, time])
         return self._spans[-1]
 
@@ -176,11 +170,12 @@ def _time(packet: Packet) -> float:
     return packet[0]
 
 
-class PipeSource(_Probes):
+class PipeSource(Probes):
     """A live capture through a named pipe or standard input (``-``).
 
-    Iterating waits for the writer as long as it takes, with a ``Silence`` each second, and raises ``SourceError`` when
-    the writer has gone. ``clock`` gives the time of a silence (epoch seconds).
+    Iterating waits for the writer as long as it takes, with a ``Silence`` each second and an ``Attention`` when no
+    frame of any kind has come for a minute, and raises ``SourceError`` when the writer has gone. ``clock`` gives the
+    time of a silence (epoch seconds).
     """
 
     def __init__(
@@ -212,10 +207,11 @@ class PipeSource(_Probes):
     ) -> None:
         os.close(self._descriptor)
 
-    def __iter__(self) -> Iterator[ProbeRequest | Silence]:
+    def __iter__(self) -> Iterator[ProbeRequest | Attention | Silence]:
         head = b""
         parser: Parser | None = None
         told = self._clock()
+        hearing, heard = Hearing(told), False
         while True:
             chunk = self._read()
             now = self._clock()
@@ -225,19 +221,22 @@ class PipeSource(_Probes):
                     parser, chunk = open_parser(head, self._name), head
             if chunk and parser is not None:
                 for packet in parser.feed(chunk):
+                    heard = True
                     probe = self._probe(packet)
                     if probe is not None:
-                        told = now
                         yield probe
-            if not chunk or now - told >= _WAIT:  # also when only frames of other kinds are in the air
+            if not chunk or not 0 <= now - told < WAIT:  # also when only frames of other kinds are in the air
                 told = now
                 self._names.rotate_at(now)  # a salt ends in time, whether anything is heard or not
+                sign, heard = hearing.sign(heard, now), False
+                if sign is not None:
+                    yield sign
                 yield Silence(now)
 
     def _read(self) -> bytes:
         """The next bytes, or none after a second without any. Raises ``SourceError`` when the writer has gone."""
         try:
-            ready, _, _ = select.select([self._descriptor], [], [], _WAIT)
+            ready, _, _ = select.select([self._descriptor], [], [], WAIT)
             if not ready:
                 return b""
             chunk = os.read(self._descriptor, _CHUNK)
@@ -248,3 +247,7 @@ class PipeSource(_Probes):
         if not chunk:
             raise SourceError(f"{self._name}: the capture ended", "start the capture tool again (tcpdump -U -w)")
         return chunk
+
+
+AnyWifi = CaptureSource | PipeSource | LiveSource | KismetSource
+"""Every kind of source that captured frames come from."""

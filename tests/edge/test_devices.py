@@ -1,6 +1,5 @@
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -144,7 +143,7 @@ def test_phones_that_stay_while_the_salt_rotates_are_not_counted_twice(seconds: 
     ]
     # What the salt does: every pseudonym of one period differs from those of the next.
     salted = [
-        replace(probe, device=probe.device + bytes([int(probe.time // ROTATION_SECONDS) % 256]))
+        probe._replace(device=probe.device + bytes([int(probe.time // ROTATION_SECONDS) % 256]))
         for probe in random + fixed
     ]
     for window in windows(salted, seconds):

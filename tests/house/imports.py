@@ -31,8 +31,10 @@ SEAMS = {
     "alembic": ("sync.store",),
     "fastapi": ("dashboard.app", "dashboard.server", "dashboard.local", "dashboard.tablet"),
     "uvicorn": ("dashboard.server",),
-    # GPL: never at run time.
+    # Never at run time: GPL, or peers and tools of the tests.
     "scapy": (),
+    "dpkt": (),
+    "atheris": (),
     "sllurp": (),
     "llrpkit": (),
 }

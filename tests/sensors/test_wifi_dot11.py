@@ -1,5 +1,4 @@
 import struct
-from dataclasses import fields
 from zlib import crc32
 
 import pytest
@@ -56,6 +55,25 @@ def test_a_signal_that_only_the_second_bitmap_has_is_found_there() -> None:
 def test_a_header_with_a_vendors_fields_is_stepped_over() -> None:
     head = struct.pack("<BBHIIb", 0, 0, 20, 1 << 5 | 1 << 30 | 1 << 31, 0xFFFF, -33) + bytes(7)
     assert parsed(head + probe()).rssi_dbm == -33
+
+
+def test_what_comes_behind_a_vendors_fields_is_found_however_long_they_are() -> None:
+    words = struct.pack("<III", 1 << 2 | 1 << 30 | 1 << 31, 0xFFFF | 1 << 29 | 1 << 31, 1 << 3 | 1 << 5)
+    parser = ProbeParser()
+    for skipped in (0, 1, 7, 40):  # the bitmaps are the same each time
+        body = b"\x02" + bytes(1) + b"\x00\x11\x22\x01" + struct.pack("<H", skipped) + b"\xee" * skipped
+        body += bytes(len(body) % 2) + struct.pack("<HHb", 2462, 0, -61)
+        head = struct.pack("<BBH", 0, 0, 16 + len(body)) + words + body
+        reading = parser.parse(1000.0, 127, head + probe(), False)
+        assert reading is not None
+        assert (reading.rssi_dbm, reading.channel) == (-61, 11)
+
+
+def test_a_vendors_length_that_lies_is_damage() -> None:
+    words = struct.pack("<III", 1 << 30 | 1 << 31, 1 << 29 | 1 << 31, 1 << 5)
+    head = struct.pack("<BBH", 0, 0, 23) + words + b"\x00\x11\x22\x01\xff\xff" + bytes(1)
+    with pytest.raises(FormatError, match="longer than their header"):
+        parse(head + probe())
 
 
 def test_a_header_without_signal_or_channel_says_nothing_of_them() -> None:
@@ -139,7 +157,7 @@ def test_nothing_of_an_address_or_a_network_name_is_in_a_reading_or_in_the_parse
     assert reading is not None
     # A field that could hold an address or a name would have to be added here, and seen.
     expected = ["time", "device", "fingerprint", "sequence", "randomised", "rssi_dbm", "channel"]
-    assert [field.name for field in fields(ProbeRequest)] == expected
+    assert list(ProbeRequest._fields) == expected
     held = repr([reading, vars(parser), vars(names)]).encode()
     for secret in (PHONE, PHONE[3:], PHONE[:3], SSID, SSID[:6]):
         assert repr(secret)[2:-1].encode() not in held

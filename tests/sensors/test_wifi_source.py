@@ -6,8 +6,10 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from sensors.errors import FormatError, SourceError
-from sensors.readings import ProbeRequest, Silence
-from sensors.wifi.config import FifoConfig, PcapConfig, WifiConfig
+from sensors.readings import Attention, ProbeRequest, Silence
+from sensors.wifi.config import FifoConfig, KismetConfig, LiveConfig, PcapConfig, WifiConfig
+from sensors.wifi.kismet import KismetSource
+from sensors.wifi.live import LiveSource
 from sensors.wifi.source import CaptureSource, PipeSource, open_wifi
 from tests.sensors.wifi_frames import ELEMENTS, pcap, probe, radiotap
 from tests.shared_data import shared
@@ -105,7 +107,7 @@ def test_a_pipe_is_read_while_it_is_written_and_its_end_is_an_error(tmp_path: Pa
             for at in range(0, len(data), 997):
                 file.write(data[at : at + 997])
 
-    readings: list[ProbeRequest | Silence] = []
+    readings: list[ProbeRequest | Attention | Silence] = []
     with PipeSource(pipe) as source:
         writer = threading.Thread(target=write)
         writer.start()
@@ -141,14 +143,20 @@ def test_a_file_is_no_pipe(tmp_path: Path) -> None:
 
 
 def test_the_configuration_picks_the_source_and_refuses_what_it_does_not_know(tmp_path: Path) -> None:
-    adapter: TypeAdapter[PcapConfig | FifoConfig] = TypeAdapter(WifiConfig)
+    adapter: TypeAdapter[PcapConfig | FifoConfig | LiveConfig | KismetConfig] = TypeAdapter(WifiConfig)
     recorded = adapter.validate_python({"type": "pcap", "name": "wifi", "paths": [str(tmp_path / "a.pcap")]})
     live = adapter.validate_python({"type": "fifo", "name": "wifi", "path": "-"})
+    radio = adapter.validate_python({"type": "live", "name": "wifi", "interface": "wlan0mon"})
+    kismet = adapter.validate_python({"type": "kismet", "name": "wifi", "token_file": str(tmp_path / "token")})
+    assert isinstance(open_wifi(radio), LiveSource)
+    assert isinstance(open_wifi(kismet), KismetSource)
     assert isinstance(open_wifi(recorded), CaptureSource)
     assert isinstance(open_wifi(live), PipeSource)
     for bad in (
         {"type": "pcap", "name": "wifi", "paths": []},
         {"type": "fifo", "name": "wifi", "path": "x", "salt": 1},
+        {"type": "live", "name": "wifi", "interface": "far/too-long-for-linux"},
+        {"type": "kismet", "name": "wifi", "token_file": "t", "source": "../../x"},
     ):
         with pytest.raises(ValidationError):
             adapter.validate_python(bad)
@@ -176,4 +184,4 @@ def test_a_flood_of_kinds_and_addresses_does_not_grow_memory_without_bound(tmp_p
         elements = ELEMENTS + bytes((221, 4)) + number.to_bytes(4, "big")
         frame = radiotap(probe(b"\x02\x00" + number.to_bytes(4, "big"), elements=elements))
         parser.parse(1000.0, 127, frame, False)
-    assert max(len(names._devices), len(names._fingerprints)) <= 20_000
+    assert max(len(names.devices), len(names.fingerprints)) <= 20_000

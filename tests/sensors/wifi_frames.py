@@ -29,11 +29,11 @@ def radiotap(frame: bytes, *, rssi: int = -50, mhz: int = 2437, flags: int = 0) 
 def pcap(packets: list[tuple[float, bytes]], *, order: str = "<", nano: bool = False, link: int = 127) -> bytes:
     """A classic capture file."""
     magic = 0xA1B23C4D if nano else 0xA1B2C3D4
-    out = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, link)
+    out = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, link)]
     for time, data in packets:
         fraction = round(time % 1 * (1e9 if nano else 1e6))
-        out += struct.pack(order + "IIII", int(time), fraction, len(data), len(data)) + data
-    return out
+        out += [struct.pack(order + "IIII", int(time), fraction, len(data), len(data)), data]
+    return b"".join(out)
 
 
 def block(kind: int, body: bytes, order: str = "<") -> bytes:
