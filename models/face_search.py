@@ -108,15 +108,14 @@ class FaceSearch:
         return place, np.asarray(faces.landmarks[chosen], np.float32)
 
 
-def finer(finder: FaceFinder, face: SeenFace, long_side: int) -> Floats:
-    """The landmarks of a face that was found, ``(5, 2)``, pixels of its crop, from a copy that is at most so long.
+def finer(finder: FaceFinder, crop: Image, long_side: int) -> Floats | None:
+    """The landmarks of the face in ``SeenFace.crop``, ``(5, 2)`` in its pixels, from a copy that is at most so long.
 
-    Those it was found with where none stands out any more.
+    None where no face stands out.
     """
-    height, width = face.crop.shape[:2]
-    faces = finder.detect(face.crop, long_side=long_side)
-    chosen = main_face(faces, height, width)
-    return face.landmarks if chosen is None else np.asarray(faces.landmarks[chosen], np.float32)
+    faces = finder.detect(crop, long_side=long_side)
+    chosen = main_face(faces, *crop.shape[:2])
+    return None if chosen is None else np.asarray(faces.landmarks[chosen], np.float32)
 
 
 def head(box: Corners, height: int, width: int) -> tuple[tuple[int, int, int, int], int]:

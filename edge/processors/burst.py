@@ -6,7 +6,7 @@ import numpy as np
 
 from models.encoders import FaceEncoder
 from models.face_quality import FaceQuality
-from models.face_search import SeenFace
+from models.face_search import NEAR_PX, FaceFinder, SeenFace, finer
 from models.gallery import Gallery
 from models.rule import Decision
 from models.visit import VisitFace
@@ -52,21 +52,24 @@ class Burst:
                 worse.crop[:] = 0
             del self._kept[0 if self._over else BEST :]
 
-    def decide(self, encoder: FaceEncoder, gallery: Gallery, *, again: bool = False) -> Decision | None:
+    def decide(
+        self, finder: FaceFinder, encoder: FaceEncoder, gallery: Gallery, *, again: bool = False
+    ) -> Decision | None:
         """What the gallery says of the best crops; None with too few, or when the time was up meanwhile.
 
         The best is encoded first: when no member is anywhere near, the second is not. ``again``: an earlier burst of
         this person named nobody, so that the first crop already has to be within the rule's cap.
         """
         with self._lock:
-            kept = list(self._kept)
+            kept = [(face, face.landmarks.copy()) for face in self._kept]
         if len(kept) < BEST:
             return None
         visit = VisitFace(encoder.rule.jump)
         try:
-            for face in kept:
+            for face, found in kept:
                 # Without the lock, so that the timer is not held up: what it overwrote meanwhile counts for nothing.
-                vectors = encoder.encode(face.crop, face.landmarks[None])
+                finest = finer(finder, face.crop, encoder.landmarks_px) if encoder.landmarks_px > NEAR_PX else None
+                vectors = encoder.encode(face.crop, (found if finest is None else finest)[None])
                 visit.add(vectors[0])
                 far = gallery.far(vectors[0], 1.0 if again else encoder.rule.far)
                 vectors[:] = 0

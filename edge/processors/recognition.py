@@ -151,7 +151,7 @@ class Recogniser:
             return []
         if 0 <= frame.media_time - burst.began < BURST_S and burst.seen < LOOKS:
             return []
-        decision = burst.decide(self._encoder, gallery, again=track.turns.tried)
+        decision = burst.decide(self._finder, self._encoder, gallery, again=track.turns.tried)
         burst.forget()
         track.burst = None
         if decision is not None:

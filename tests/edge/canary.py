@@ -101,7 +101,7 @@ class Keeping:
         self._real = real
         self._kept = kept
         self.name, self.version, self.licence = real.name, real.version, real.licence
-        self.size, self.rule = real.size, real.rule
+        self.size, self.rule, self.landmarks_px = real.size, real.rule, real.landmarks_px
 
     def encode(self, image: Image, landmarks: np.ndarray) -> np.ndarray:
         rows = self._real.encode(image, landmarks)

@@ -16,7 +16,7 @@ from models.alignment import both_ways, chip
 from models.config import ModelsConfig
 from models.dlib_resnet import SIDE
 from models.encoders import BUILT_IN, RECOMMENDED, DlibEncoder, FaceEncoder, RetailEncoder, open_encoder
-from models.face_search import FaceSearch, SeenFace
+from models.face_search import NEAR_PX, FaceSearch, SeenFace, finer
 from models.faces import FaceDetector
 from models.openvino_ir import installed
 from sync.broker import NatsServer
@@ -51,9 +51,13 @@ def traces(picture: Path, encoder: FaceEncoder) -> Mapping[str, list[bytes]]:
 
 
 def traces_of(face: SeenFace, encoder: FaceEncoder) -> dict[str, list[bytes]]:
-    crop = face.crop
-    vector = encoder.encode(crop, face.landmarks[None])[0]
-    aligned = chip(crop, face.landmarks.astype(np.float64), *CHIPS[encoder.name])
+    crop, points = face.crop, face.landmarks
+    if encoder.landmarks_px > NEAR_PX:
+        found = finer(FaceDetector(), crop, encoder.landmarks_px)
+        assert found is not None
+        points = found
+    vector = encoder.encode(crop, points[None])[0]
+    aligned = chip(crop, points.astype(np.float64), *CHIPS[encoder.name])
     side = len(aligned)
     tensor = (
         both_ways(aligned[None])[..., :: -1 if encoder.name == BUILT_IN else 1].transpose(0, 3, 1, 2).astype(np.float32)

@@ -76,9 +76,13 @@ class DrawnFaces:
     licence: str = "CC0-1.0"
     size: int = SIZE
     rule: MatchRule = RULE
+    landmarks_px: int = 64
+    sides: list[int | None] = field(default_factory=list)
+    """How large the copies were in which a face was looked for."""
 
     def detect(self, image: Image, long_side: int | None = None) -> Faces:
         self.looks += 1
+        self.sides.append(long_side)
         self.crops.append(image)
         height, width = image.shape[:2]
         middle = np.array([width / 2, height / 2])
@@ -206,6 +210,18 @@ def test_rule_4_a_camera_that_stops_in_the_middle_of_a_face_leaves_nothing_after
         timer.join(FORGET_S + 5)
     assert all(len(thing) == 0 for thing in held)
     assert not any(crop.any() for crop in crops), "let go of is not overwritten"
+
+
+@pytest.mark.parametrize(("wanted", "closer"), [(64, 0), (128, 2)])
+def test_an_encoder_that_needs_exact_landmarks_gets_them_for_the_crops_that_it_encodes_only(
+    register: Register, wanted: int, closer: int
+) -> None:
+    faces = DrawnFaces(landmarks_px=wanted)
+    recogniser = made(ENTRANCE, faces, register)
+    assert [event.data.candidates for event in run(recogniser, 1.0)] == [("M-0001",)]  # type: ignore[attr-defined]
+    # A face is looked for in the upper body once, and then from crop to crop in its window.
+    assert faces.sides.count(128) - closer in (0, 1)
+    assert len(faces.encoded) == 2
 
 
 def test_an_erased_member_is_not_recognised_any_more_within_seconds(register: Register) -> None:
