@@ -6,13 +6,14 @@ phones differ: with many windows the site speaks, with few the prior does.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.processors.bursts import Window
 from edge.processors.chains import Numbers
-from edge.processors.estimate import UNCALIBRATED, FitQuality, WifiCalibration, mean_devices, widening
+from edge.processors.estimate import UNCALIBRATED, FitQuality, WifiCalibration, is_inside, mean_devices, widening
 from sensors.errors import FormatError
 
 LEAST_WINDOWS = 6
@@ -22,14 +23,16 @@ INTERVALS_S = np.geomspace(20, 400, 12)
 SCALES = np.geomspace(0.4, 2.5, 37)
 OFFSETS = np.array([0.0, -0.5, -1.0, -2.0, -3.0, -5.0])
 """What a fit tries: T in steps of 31 %, people per device in steps of 5 %."""
-PRIOR_WINDOWS = 0.5
+PRIOR_WINDOWS = 5.0
 """Weight of the prior: a T or a scale off by a factor of 2 or 1.5, or an offset of one person, costs as much as being
 wrong by all of the people in so many windows."""
-LEAST_SPREAD, MOST_SPREAD = 0.22, 1.5
+LEAST_SPREAD, MOST_SPREAD = 0.3, 1.5
 """Of the interval. The least is what other phones of the same number differ by; a site that counts the same people day
 after day does not see it. From mixtures of one half of the labelled phones."""
 HELD = 0.85
 """Share of the left-out windows that the interval is made to hold; 0.8 is promised, of other days."""
+AS_GOOD = 1.05
+"""Of gates with errors so close the weakest is taken: it depends least on where in the room the receiver stands."""
 _QUARTERS = 4
 _MOST_FOLDS = 10
 
@@ -46,7 +49,14 @@ class Row:
 
 def row(window: Window, people: float, day: str, observed_s: float) -> Row:
     """The row of a window; what is kept of it for a fit, and no burst."""
-    devices = [mean_devices(window, gate, INTERVALS_S, observed_s) for gate in GATES_DBM]
+    known: dict[int, Numbers] = {}
+    devices = []
+    for gate in GATES_DBM:
+        # A higher gate lets through a part of what a lower one does: as many bursts are the same bursts.
+        number = sum(is_inside(burst, gate) for part in window.slices for burst in part.bursts)
+        if number not in known:
+            known[number] = mean_devices(window, gate, INTERVALS_S, observed_s)
+        devices.append(known[number])
     return Row(window.start, day, people, np.array(devices))
 
 
@@ -68,9 +78,9 @@ def fit(
     folds = _folds(rows)
     left_out = [_left_out(devices[:, gate], people, folds) for gate in range(len(GATES_DBM))]
     errors = [np.abs(values - people).sum() for values in left_out]
-    gate = int(np.argmin(errors))
+    gate = next(index for index, error in enumerate(errors) if error <= AS_GOOD * min(errors))
     interval, scale, offset = _best(devices[:, gate], people)
-    days = [date.fromtimestamp(each.start) for each in rows]
+    days = [datetime.fromtimestamp(each.start, UTC).date() for each in rows]
     return WifiCalibration(
         burst_interval_s=round(float(INTERVALS_S[interval]), 1),
         scale=round(float(scale), 3),
@@ -92,7 +102,7 @@ def fit(
     )
 
 
-def _folds(rows: Sequence[Row]) -> Numbers:
+def _folds(rows: Sequence[Row]) -> npt.NDArray[np.intp]:
     """A number for each row: those of one day are left out together; of a single day, those of a quarter of it."""
     days = sorted({each.day for each in rows})
     if len(days) > 1:
@@ -101,7 +111,7 @@ def _folds(rows: Sequence[Row]) -> Numbers:
     return order * _QUARTERS // len(rows)
 
 
-def _left_out(devices: Numbers, people: Numbers, folds: Numbers) -> Numbers:
+def _left_out(devices: Numbers, people: Numbers, folds: npt.NDArray[np.intp]) -> Numbers:
     """Each row's estimate, by the fit on the rows of other folds; ``devices`` is ``(rows, intervals)``."""
     values = np.zeros_like(people)
     for fold in np.unique(folds):
