@@ -227,7 +227,7 @@ def _table(name: str, judged: Judged) -> None:
         ]
         print(
             f"  {size:6} {np.abs(value - 1).mean():8.1%} {value.mean():6.2f} {held:15.0%} {width:6.0%} |"
-            f" {others[0]:6.0%} {others[1]:13.0%} {others[2]:10.0%}"
+            f" {'-' if np.isnan(others[0]) else f'{others[0]:.0%}':>6} {others[1]:13.0%} {others[2]:10.0%}"
         )
 
 

@@ -38,6 +38,8 @@ _SHORTEST, _LONGEST = 8.0, 330.0
 """Seconds of a timer: the labelled phones' are 15 to 300."""
 _MAX_TIMED = 300
 """Bursts of a kind whose timers are looked for: the cost grows with the square."""
+_PEAK_SHARE = 0.51
+"""Two phones with one interval keep their distance too, but that recurs half as often as the interval itself."""
 _ROUNDS = 3
 """Timers of one kind: in use, at rest, and one more."""
 SINGLE = 0.3
@@ -180,9 +182,10 @@ def _recurring(lasts: Numbers, firsts: Numbers, seconds: float) -> float | None:
     by_rate = len(firsts) * len(lasts) / seconds**2 * (seconds - pauses) * 2 * _TOLERANCE
     by_neighbours = (around(neighbours) - near) / (neighbours - _TOLERANCE) * _TOLERANCE
     expected = np.maximum(by_rate, by_neighbours)
-    found = np.flatnonzero((near >= 3) & (near > expected + 4 * np.sqrt(expected) + 1))
-    if not len(found):
+    real = (near >= 3) & (near > expected + 4 * np.sqrt(expected) + 1)
+    if not real.any():
         return None
+    found = np.flatnonzero(real & (near >= _PEAK_SHARE * near[real].max()))
     # The first is at the foot of the peak: the pause with the most around it is within twice the tolerance.
     foot = pauses[found[0]]
     peak = found[pauses[found] <= foot + 2 * _TOLERANCE]

@@ -76,12 +76,13 @@ class DriftTest:
     """Two-sided CUSUM of how far people and estimates are apart, in widths of the interval (Page 1954).
 
     With a fit that holds, nine windows of ten are within one width: a step is that distance less ``SLACK``, so that
-    a day's own bias does not add up. An estimate that is off by a factor of two at 20 people is found out within an
-    hour of windows of ten minutes, one that is off by 1.5 within three; ten simulated weeks without drift give none.
+    a day's own bias does not add up. In simulations (20 people, noise of 15 %, each day its own bias of 10 %) an estimate
+    that is off by a factor of two is found out within two hours of windows of ten minutes, one that is off by 1.5
+    within four; without drift under 1 % of the windows are withheld.
     """
 
-    SLACK = 0.5
-    LIMIT = 6.0
+    SLACK = 0.6
+    LIMIT = 9.0
 
     def __init__(self) -> None:
         self._sums = [0.0, 0.0]

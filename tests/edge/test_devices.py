@@ -340,13 +340,14 @@ def test_phones_of_one_kind_are_told_apart_by_their_sequence_numbers() -> None:
     probes = [
         seen(START + 11 * phone_ + 40 * step, 100 * phone_ + step, kind=1, sequence=(700 * phone_ + 9 * step) % 4096)
         for phone_ in range(5)
-        for step in range(13)
+        for step in range(15)
+        if 11 * phone_ + 40 * step < 600
     ]
     (window,) = windows(probes)
     for interval in (20.0, 400.0):
         number = estimate(window, SITE.model_copy(update={"burst_interval_s": interval}), 600)
         assert number is not None
-        assert number.value == pytest.approx(5, rel=0.1)  # whatever T the site has: the kind shows its own
+        assert number.value == pytest.approx(5, rel=0.15)  # whatever T the site has: the kind shows its own
 
 
 def test_phones_of_one_kind_that_number_every_burst_anew_are_told_apart_by_their_timer() -> None:
@@ -369,7 +370,8 @@ def test_addresses_without_end_cost_bounded_memory(fixed: bool) -> None:
         # All of one kind and going on by number: few bursts, many addresses.
         probe = seen(START + number * 0.001, number, sequence=number % 4096, fixed=fixed)
         assert not list(running.add(probe))
-    (part,) = running._window.slices if running._window else ()
+    assert running._window is not None
+    (part,) = running._window.slices
     assert len(part._of_device) <= MAX_ADDRESSES
     (window,) = running.end()
     assert window.overflowed
