@@ -36,7 +36,8 @@ def count(captures: tuple[Path, ...], window: int, calibration: Path | None, as_
     interval meant to hold in eight of ten windows ("low", "high"; the same in "inside"); "passing" are those outside
     it. They are null where less than half of the window was recorded (before the first frame, after the last, or in a
     pause of more than an hour), and where more bursts came than can be real. "bursts" are all that were heard, inside
-    or not. With a calibration, devices are people: it learnt how many carry one. A calibration made with another
+    or not; "capture_rate" is the share of them from inside.
+    With a calibration, devices are people: it learnt how many carry one. A calibration made with another
     --window holds too, since everything is counted in slices of ten minutes. These are your own recordings, so that
     small numbers are shown; events from a store withhold what is under five.
     """
@@ -153,6 +154,7 @@ def _row(count: "Count", window: int) -> dict[str, object]:
         "passing": passing,
         "bursts": count.bursts,
         "shed": count.shed,
+        "capture_rate": None if count.capture_rate is None else round(count.capture_rate, 3),
     }
 
 

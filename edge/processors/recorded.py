@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from edge.processors.bursts import Window, Windows
-from edge.processors.estimate import Estimate, WifiCalibration, estimate
+from edge.processors.estimate import Estimate, WifiCalibration, estimate, is_inside
 from edge.processors.fitting import fit, row
 from sensors.errors import FormatError, SourceError
 from sensors.readings import Silence
@@ -32,7 +32,8 @@ def open_recording(captures: Sequence[Path]) -> Recording:
 class Count:
     """One window: ``devices`` is ``None`` where the estimate is withdrawn; ``start`` in epoch seconds.
 
-    ``passing`` is ``None`` without a gate too; ``shed`` frames were too many to be real.
+    ``passing`` is ``None`` without a gate too; ``shed`` frames were too many to be real. ``capture_rate`` is the share
+    of the bursts that came from inside, in which the burst interval cancels; ``None`` without a gate or a burst.
     """
 
     start: float
@@ -41,6 +42,7 @@ class Count:
     passing: Estimate | None
     bursts: int
     shed: int
+    capture_rate: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,15 @@ def _count(window: Window, recording: Recording, calibration: WifiCalibration) -
         passing=None if calibration.rssi_gate_dbm is None else estimate(window, calibration, observed, inside=False),
         bursts=window.bursts,
         shed=window.shed,
+        capture_rate=_capture_rate(window, calibration.rssi_gate_dbm),
     )
+
+
+def _capture_rate(window: Window, gate_dbm: int | None) -> float | None:
+    if gate_dbm is None or not window.bursts:
+        return None
+    inside = sum(is_inside(burst, gate_dbm) for part in window.slices for burst in part.bursts)
+    return inside / window.bursts
 
 
 STEADY_DB, MOST_MOVED_DB = 4, 15

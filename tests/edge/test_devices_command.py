@@ -45,6 +45,17 @@ def test_every_window_that_the_capture_covers_is_listed_and_edges_are_withdrawn(
         assert window["low"] <= window["devices"] <= window["high"]
 
 
+def test_the_capture_rate_is_the_share_of_bursts_from_inside(tmp_path: Path) -> None:
+    near, far = (
+        [(START + 50.0 * step + shift, radiotap(probe(address), rssi=level)) for step in range(12)]
+        for shift, address, level in ((0, PHONE, -50), (20, FIXED, -80))
+    )
+    path = tmp_path / "a.pcap"
+    path.write_bytes(pcap(sorted(near + far[:4])))
+    (window,) = counted(path)["windows"]
+    assert (window["bursts"], window["capture_rate"]) == (16, 0.75)
+
+
 def test_a_pause_of_hours_is_not_listed_as_nobody(tmp_path: Path) -> None:
     one, two = capture(tmp_path / "1.pcap", [0, 600]), capture(tmp_path / "2.pcap", [86_400, 87_000])
     starts = [window["start"] - START for window in counted(one, two)["windows"]]

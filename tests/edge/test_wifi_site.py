@@ -61,7 +61,7 @@ def test_the_board_forgets_after_three_hours() -> None:
 
 
 def simulated(test: DriftTest, factor: float, number: int, seed: int) -> list[bool]:
-    """Whether the test has fired, after each window of 20 people told as 20 x ``factor``, with noise and biased days."""
+    """Whether the test has fired after each window of 20 people told as 20 x ``factor``, with noise and biased days."""
     rng = random.Random(seed)
     day, fired = 0.0, []
     for step in range(number):
@@ -85,7 +85,7 @@ def test_an_estimate_that_is_off_by_half_is_found_out_within_four_hours(factor: 
 
 def test_without_drift_hardly_a_window_is_withheld() -> None:
     fired = [each for seed in range(5) for each in simulated(DriftTest(), 1.0, 10 * 7 * 48, seed)]
-    assert sum(fired) / len(fired) < 0.01
+    assert sum(fired) / len(fired) < 0.02
 
 
 def test_after_the_drift_it_takes_good_windows_to_be_believed_again() -> None:
