@@ -21,7 +21,8 @@ from sensors.errors import FormatError
 
 NOISE = 5.0
 """Phones; of N phones in a window, those whose bursts happened to be few or many make the logarithm of the ratio of
-truth to estimate wider by the square root of 1 + 5 / N. Fitted to mixtures of 5 to 40 labelled phones of one half."""
+truth to estimate wider by the square root of 1 + 5 / N. A round number that made
+mixtures of 5 to 40 labelled phones be held alike; not fitted."""
 BAD_WAPE, BAD_R = 0.5, 0.4
 """A fit whose estimates are off by half of the people on days that it was not fitted on, or hardly follow them, is not
 shown. Counting nobody at all is off by 1.0; the room of the public recordings without a gate has r 0.66."""

@@ -28,7 +28,8 @@ PRIOR_WINDOWS = 5.0
 wrong by all of the people in so many windows."""
 LEAST_SPREAD, MOST_SPREAD = 0.3, 1.5
 """Of the interval. The least is what other phones of the same number differ by; a site that counts the same people day
-after day does not see it. From mixtures of one half of the labelled phones."""
+after day does not see it. Chosen on mixtures of the labelled phones: 0.22 held 62 to 85 %, 0.3 held
+93 % and more, before the last changes to the chains."""
 HELD = 0.85
 """Share of the left-out windows that the interval is made to hold; 0.8 is promised, of other days."""
 AS_GOOD = 1.05
