@@ -48,7 +48,8 @@ _FIXED_ONCE = 0.5
 """The same for a fixed address."""
 _DAMPING = 0.15
 """Power of bursts x T over the usual number of phones of a kind, for a kind without links, where it is above that.
-0.15 was better than 0.3 on mixtures of the labelled phones, most where phones that number every frame anew are among them."""
+0.15 was better than 0.3 on mixtures of the labelled phones, most where some number every
+frame anew."""
 _LINKS_PRIOR = 1.0
 """The site's T weighs as much as so many links."""
 
