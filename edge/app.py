@@ -17,6 +17,7 @@ from edge.processors.badges import BadgeBoard, BadgeProcessor
 from edge.processors.devices import DevicesProcessor
 from edge.processors.followed import FollowedProcessor
 from edge.processors.footfall import FootfallProcessor
+from edge.processors.site import DoorBoard, Noting
 from edge.processors.tryons import TryOnProcessor
 from edge.runtime import Heartbeat, SensorLoop
 from models.gate import open_people
@@ -38,16 +39,16 @@ Part = tuple[str, Callable[[], Source[Any]], Processor[Any]]
 
 def build_loops(config: EdgeFile, outbox: Outbox, now: Now, members: Members | None = None) -> list[SensorLoop]:
     """One loop for each sensor of the configuration. Raises a typed error when a model or a setting is missing."""
-    loops, board = [], BadgeBoard()
+    loops, board, doors = [], BadgeBoard(), DoorBoard()
     cameras = {camera.name for camera in config.sensors.cameras}
     for name, open_source, processor in [
         *_cameras(config, now, board, members),
         *_frigate(config, now, board),
-        *_wifi(config, now),
+        *_wifi(config, now, doors),
         *_rfid(config, now, board, members),
     ]:
         stale = config.edge.stale_seconds if name in cameras else None
-        loops.append(SensorLoop(name, open_source, processor, outbox, now, stale_after=stale))
+        loops.append(SensorLoop(name, open_source, processor, Noting(outbox, doors), now, stale_after=stale))
     for camera in config.sensors.cameras:
         status = next(loop.status for loop in loops if loop.status.sensor == camera.name)
         status.counting = digests(config.edge.counting[camera.name], config.models_of(camera.name), camera.max_fps)
@@ -77,11 +78,12 @@ def _frigate(config: EdgeFile, now: Now, board: BadgeBoard) -> list[Part]:
     return parts
 
 
-def _wifi(config: EdgeFile, now: Now) -> list[Part]:
+def _wifi(config: EdgeFile, now: Now, doors: DoorBoard) -> list[Part]:
     parts: list[Part] = []
     for wifi in config.sensors.wifi:
         opened = Opened(partial(open_wifi, wifi, now))
-        processor = DevicesProcessor(wifi.name, config.edge.devices[wifi.name], opened.malformed)
+        kept = config.edge.data / f"wifi-{wifi.name}.db"
+        processor = DevicesProcessor(wifi.name, config.edge.devices[wifi.name], opened.malformed, doors, kept)
         parts.append((wifi.name, opened, processor))
     return parts
 

@@ -21,7 +21,7 @@ from scapy.layers.dot11 import Dot11, Dot11Elt, Dot11ProbeReq, RadioTap
 from scapy.packet import Packet
 from scapy.utils import RawPcapWriter
 
-from edge.processors.recorded import learn, open_recording, read_truth
+from edge.processors.recorded import Day, learn
 
 OPENS, CLOSES = 10 * 3600, 22 * 3600
 ARRIVALS_PER_HOUR = {10: 12, 11: 18, 12: 26, 13: 24, 14: 20, 15: 22, 16: 26, 17: 34, 18: 42, 19: 38, 20: 26, 21: 12}
@@ -116,9 +116,9 @@ def write(folder: Path, seed: int = 20261122) -> None:
         for moment in range(OPENS, CLOSES + 1, 60):
             inside = sum(is_inside and phone.start <= moment < phone.end for is_inside, phone in day)
             rows.writerow((datetime.fromtimestamp(moment, UTC).isoformat(sep=" "), inside))
-    with open_recording([capture]) as recording:
-        learnt = learn(recording, 600, [read_truth(truth, "UTC")], "the demonstration's simulated capture")
-    text = learnt.model_copy(update={"date": date(2026, 11, 22)}).model_dump_json(indent=2)
+    learnt = learn([Day((capture,), truth)], 600, "UTC").calibration
+    about = {"fitted_on": "the demonstration's simulated capture", "date": date(2026, 11, 22)}
+    text = learnt.model_copy(update=about).model_dump_json(indent=2)
     (folder / "probes.calibration.json").write_text(text + "\n", encoding="utf-8")
     print(f"{len(everything)} frames, {capture.stat().st_size / 1e6:.2f} MB")
 

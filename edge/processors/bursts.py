@@ -17,21 +17,27 @@ from sensors.wifi.hashing import ROTATION_SECONDS
 GAP_SECONDS = 5.0
 """One address: a longer pause begins a new burst. Labelled phones' scans last up to 3 s and come 15 s apart or more."""
 MERGE_SECONDS = 0.5
-"""One kind of phone: a new random address so soon continues the burst. Phones that change it per frame do so within
-0.1 to 0.4 s (median of three labelled phones)."""
+"""One kind of phone: a new random address so soon may continue a burst whose sequence numbers jump. Phones that change
+both per frame do so within 0.1 to 0.4 s (median of two labelled phones)."""
 CHAIN_SECONDS = 5.0
 CHAIN_STEPS = 100
 """One kind of phone: a new random address continues the burst when the sequence number does, by less steps than this.
-Between 0.3 and 1 s, 93 % of the labelled phones' changes go on by less than 64; chance alone gives 2 %."""
-MAX_BURSTS, MAX_WINDOW_BURSTS = 50_000, 75_000
-"""Per slice, and per window. Real rooms have hundreds; more is an attack or a broken radio and must not cost memory."""
+Of the labelled phones' changes within a burst all go on by less than 64 (B, E, J, N, R) or none does (M, W)."""
+MAX_OPEN = 16
+"""Bursts of one kind that may be going on at once; more only in a flood."""
+MAX_BURSTS, MAX_WINDOW_BURSTS = 10_000, 75_000
+"""Per slice of ten minutes, and per window. Real rooms have hundreds, a hall with a thousand phones has 6,000; more is
+an attack or a broken radio, and must not cost memory: an hour's window takes 25 MB at most."""
+MAX_ADDRESSES = 50_000
+"""Per slice, remembered to hold bursts together."""
 
 
 @dataclass(slots=True)
 class Burst:
     """``start`` and ``end`` in epoch seconds, ``rssi_dbm`` the strongest frame's.
 
-    ``device`` and ``kind`` are the pseudonyms of its first frame's address and fingerprint.
+    ``device`` and ``kind`` are the pseudonyms of its first frame's address and fingerprint; ``first`` and ``last`` the
+    sequence numbers at its ends. ``jumps``: the numbers did not go on when the address changed.
     """
 
     start: float
@@ -40,62 +46,84 @@ class Burst:
     kind: bytes
     randomised: bool
     rssi_dbm: int | None
-    sequence: int
+    first: int
+    last: int
     frames: int = 1
+    jumps: bool = False
 
 
 @dataclass(slots=True)
 class Slice:
-    """The part of a window, ``[start, end)``, in which one salt is valid."""
+    """The part of a window, ``[start, end)``, in which one salt is valid. ``shed`` frames came when it was full."""
 
     start: float
     end: float
     bursts: list[Burst] = field(default_factory=list)
-    overflowed: bool = False
+    shed: int = 0
     most: int = MAX_BURSTS
     _of_device: dict[bytes, Burst] = field(default_factory=dict)
-    _of_kind: dict[bytes, Burst] = field(default_factory=dict)
+    _of_kind: dict[bytes, list[Burst]] = field(default_factory=dict)
 
     def add(self, probe: ProbeRequest) -> None:
-        """Put a frame into its burst, or begin one."""
-        time, device, kind, sequence, randomised, rssi_dbm, _ = probe
+        """Put a frame into its burst, or begin one. Every frame in the air comes through here."""
+        time, device, _, sequence, randomised, rssi_dbm, _ = probe
         burst = self._of_device.get(device)
         if burst is None or time - burst.end > GAP_SECONDS:
-            burst = self._of_kind.get(kind) if randomised else None
-            if burst is None or not _continues(burst, probe):
-                if len(self.bursts) >= self.most:
-                    self.overflowed = True
-                    return
-                burst = Burst(time, time, device, kind, randomised, rssi_dbm, sequence, frames=0)
-                self.bursts.append(burst)
-            if len(self._of_device) >= MAX_BURSTS and device not in self._of_device:
-                # A kind that changes its address with every frame needs no new burst, and would grow this for ever.
-                self.overflowed = True
+            if len(self._of_device) >= MAX_ADDRESSES or len(self.bursts) >= self.most:
+                self.shed += 1
                 return
+            burst = self._continued(probe) if randomised else None
+            if burst is None:
+                burst = self._begun(probe)
             self._of_device[device] = burst
         if time > burst.end:
             burst.end = time
-        burst.sequence = sequence
+        burst.last = sequence
         burst.frames += 1
         if rssi_dbm is not None and (burst.rssi_dbm is None or rssi_dbm > burst.rssi_dbm):
             burst.rssi_dbm = rssi_dbm
-        if randomised:
-            if len(self._of_kind) >= MAX_BURSTS and kind not in self._of_kind:
-                self.overflowed = True
-                return
-            self._of_kind[kind] = burst
+
+    def _begun(self, probe: ProbeRequest) -> Burst:
+        burst = Burst(
+            start=probe.time,
+            end=probe.time,
+            device=probe.device,
+            kind=probe.fingerprint,
+            randomised=probe.randomised,
+            rssi_dbm=probe.rssi_dbm,
+            first=probe.sequence,
+            last=probe.sequence,
+            frames=0,
+        )
+        self.bursts.append(burst)
+        if probe.randomised:
+            going_on = self._of_kind.setdefault(probe.fingerprint, [])
+            going_on.append(burst)
+            del going_on[:-MAX_OPEN]
+        return burst
+
+    def _continued(self, probe: ProbeRequest) -> Burst | None:
+        """The burst of the same kind that a new address goes on with, if any."""
+        going_on = self._of_kind.get(probe.fingerprint)
+        if not going_on:
+            return None
+        going_on[:] = [burst for burst in going_on if probe.time - burst.end <= CHAIN_SECONDS]
+        best, least = None, CHAIN_STEPS
+        for burst in going_on:
+            steps = (probe.sequence - burst.last) % 4096
+            if steps < least:
+                best, least = burst, steps
+        if best is None and going_on and probe.time - going_on[-1].end <= MERGE_SECONDS:
+            latest = going_on[-1]
+            if latest.jumps or latest.frames == 1:
+                latest.jumps = True
+                return latest
+        return best
 
     def close(self) -> None:
         """Forget what only held bursts together."""
         self._of_device.clear()
         self._of_kind.clear()
-
-
-def _continues(burst: Burst, probe: ProbeRequest) -> bool:
-    pause = probe.time - burst.end
-    if pause <= MERGE_SECONDS:
-        return True
-    return pause <= CHAIN_SECONDS and (probe.sequence - burst.sequence) % 4096 < CHAIN_STEPS
 
 
 @dataclass(slots=True)
@@ -115,7 +143,12 @@ class Window:
     @property
     def overflowed(self) -> bool:
         """Whether more came than can be real."""
-        return any(part.overflowed for part in self.slices)
+        return self.shed > 0
+
+    @property
+    def shed(self) -> int:
+        """Frames that were counted but put into no burst, because there were more than can be real."""
+        return sum(part.shed for part in self.slices)
 
 
 def cut(start: float, seconds: float) -> list[Slice]:
@@ -142,7 +175,7 @@ class Windows:
         self._slice = 0
 
     def add(self, probe: ProbeRequest) -> Sequence[Window]:
-        """Count a frame; returns the windows that ended before it. Every frame in the air comes through here."""
+        """Count a frame; returns the windows that ended before it."""
         ended: Sequence[Window] = ()
         time, window, seconds = probe.time, self._window, self._seconds
         if window is None or not window.start - seconds <= time < window.start + seconds:

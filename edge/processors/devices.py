@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edge.processors.bursts import Window, Windows
 from edge.processors.estimate import UNCALIBRATED, Estimate, WifiCalibration, estimate, is_inside
+from edge.processors.site import DoorBoard, Learning
 from sensors.readings import Attention, ProbeRequest
 from sync.events import DevicesWindow, Event, Interval, utc
 
@@ -24,6 +25,11 @@ class DevicesConfig(BaseModel):
         float, Field(ge=60, le=3600, description="aligned to multiples of itself since the epoch")
     ] = 600.0
     calibration: Path | None = Field(default=None, description="file written by: yingke wifi calibrate")
+    doors: tuple[str, ...] = Field(
+        default=(),
+        description="places whose footfall minutes tell how many people are inside, added up: the box then fits the "
+        "calibration every week, and withholds the estimate while it drifts from them",
+    )
 
 
 class DevicesProcessor:
@@ -34,9 +40,23 @@ class DevicesProcessor:
     Raises ``FormatError`` when the calibration file is none.
     """
 
-    def __init__(self, sensor: str, config: DevicesConfig, malformed: Callable[[], int] = lambda: 0) -> None:
+    def __init__(
+        self,
+        sensor: str,
+        config: DevicesConfig,
+        malformed: Callable[[], int] = lambda: 0,
+        board: DoorBoard | None = None,
+        kept: Path | None = None,
+    ) -> None:
         self._sensor = sensor
         self._calibration = None if config.calibration is None else WifiCalibration.load(config.calibration)
+        self._board, self._doors = board, config.doors
+        self._learning: Learning | None = None
+        if config.doors and board is not None and kept is not None:
+            self._learning = Learning(kept, self._calibration, config.window_seconds)
+            self._calibration = self._learning.calibration
+        self._waiting: list[tuple[Window, Estimate | None]] = []
+        """Windows whose doors may still be counting: a camera's last minute comes after ours."""
         self._windows = Windows(config.window_seconds)
         self._malformed = malformed
         self._malformed_before = 0
@@ -97,15 +117,32 @@ class DevicesProcessor:
         )
         if window.frames == 0 or observed < window.seconds / 2:
             return data.model_copy(update={"withheld": "radio_silent"})
-        calibration = self._calibration or UNCALIBRATED
+        calibration = self._calibration or UNCALIBRATED  # that of this window, whatever is fitted below
         inside = estimate(window, calibration, observed)
         passing = estimate(window, calibration, observed, inside=False)
-        if inside is None or passing is None:
+        drifted = self._learn(window, inside, observed)
+        if inside is None or passing is None or drifted:
             return data.model_copy(update={"withheld": "drifted"})
         shown = _suppressed(data, window, calibration.rssi_gate_dbm, inside, passing)
-        if self._calibration is None:
+        if calibration is UNCALIBRATED or (calibration.quality is not None and calibration.quality.is_bad):
             return shown.model_copy(update={"withheld": "uncalibrated", "inside": None, "passing": None})
         return shown
+
+    def _learn(self, window: Window, inside: Estimate | None, observed: float) -> bool:
+        """Let the doors judge the window before this one; whether the estimate has drifted from them.
+
+        A calibration that is fitted here holds from the next window on.
+        """
+        if self._learning is None or self._board is None:
+            return False
+        for before, number in self._waiting:
+            people = self._board.mean(self._doors, before.start, before.seconds)
+            if people is not None:
+                self._learning.add(before, people, number)
+        whole = observed > 0.99 * window.seconds and not window.overflowed
+        self._waiting = [(window, inside)] if whole else []
+        self._calibration = self._learning.calibration
+        return self._learning.drift.fired
 
 
 def _suppressed(

@@ -154,7 +154,9 @@ def test_rule_10_no_address_and_no_network_name_is_in_what_the_commands_print_or
     texts = [
         printed(log, "wifi", "count", capture, "--window", 60),
         printed(log, "wifi", "count", capture, "--json"),
-        printed(log, "wifi", "calibrate", capture, "--truth", truth, "--window", 60, "-o", learnt),
+        printed(
+            log, "wifi", "calibrate", "--day", f"{capture}:{truth}", "--zone", "UTC", "--window", 60, "--out", learnt
+        ),
     ]
     assert all(b"burst" in text for text in texts), texts
     for content in (*texts, learnt.read_bytes()):

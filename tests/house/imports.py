@@ -22,7 +22,7 @@ SEAMS = {
     "face_recognition_models": ("models.dlib_resnet",),
     "yaml": ("sync.settings",),
     "ruamel": ("sync.settings_edit",),
-    "sqlite3": ("sync.outbox", "sync.store", "sync.members"),
+    "sqlite3": ("sync.outbox", "sync.store", "sync.members", "edge.processors.site"),
     "argon2": ("sync.members.guides",),
     "cryptography": ("sync.signing", "sync.members.vault", "sync.members.sealed"),
     "sqlite_utils": ("edge.commands.outbox",),
@@ -35,6 +35,8 @@ SEAMS = {
     "scapy": (),
     "dpkt": (),
     "atheris": (),
+    # A peer of bench.wifi_estimates, never at run time.
+    "sklearn": (),
     "sllurp": (),
     "llrpkit": (),
 }
