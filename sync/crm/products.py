@@ -160,7 +160,7 @@ class _Batch:
         ids = list(dict.fromkeys(self._codes[code] for code in each.codes if code in self._codes))
         real = [variant for variant in ids if not self._placeholder.get(variant, False)]
         if len(real) > 1:
-            named = ", ".join(code for _, code in each.codes if (_, code) in self._codes)
+            named = ", ".join(code[1] for code in each.codes if code in self._codes)
             return Wrong(f"the codes {named} belong to different variants")
         if real:
             variant: UUID | None = real[0]

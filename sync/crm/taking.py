@@ -1,6 +1,7 @@
 """What taking in one customer, product or purchase came to, and how two contents are told apart."""
 
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cache
 from hashlib import blake2b
 from typing import Literal
 
@@ -18,5 +19,23 @@ Outcome = Done | Wrong
 
 
 def digest(content: object) -> bytes:
-    """16 bytes that stand for a content made of tuples, texts, numbers, days and dataclasses of them."""
-    return blake2b(repr(content).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    """16 bytes that stand for a dataclass of texts, numbers, days, tuples and dataclasses of them.
+
+    A field that has its default says nothing, so that a field which a later version adds changes no digest.
+    """
+    return blake2b(repr(_said(content)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _said(value: object) -> object:
+    if isinstance(value, tuple):
+        return tuple(_said(each) for each in value)
+    if not is_dataclass(value):
+        return value
+    kind: type = type(value)
+    pairs = _defaults(kind)
+    return [(name, _said(now)) for name, default in pairs if (now := getattr(value, name)) != default]
+
+
+@cache
+def _defaults(kind: type) -> list[tuple[str, object]]:
+    return [(field.name, field.default if field.default is not MISSING else MISSING) for field in fields(kind)]
