@@ -80,7 +80,15 @@ def main() -> int:
                 print(ran.stderr, file=sys.stderr)
                 return 1
             said = json.loads(ran.stdout)
-            print(json.dumps({**{k: said[k] for k in ("new", "same", "wrong", "seconds", "peak_mb")}, "again": again}))
+            print(
+                json.dumps(
+                    {
+                        **{k: said[k] for k in ("new", "same", "wrong", "seconds", "cpu_seconds", "peak_mb")},
+                        "again": again,
+                    }
+                ),
+                flush=True,
+            )
             counts = (said["same"] if again else said["new"], said["wrong"])
             if counts != (given.rows - bad, bad):
                 print(f"not exact: {counts} for {given.rows - bad} good and {bad} wrong rows", file=sys.stderr)

@@ -151,6 +151,7 @@ class _Line:
 def _tell(plan: "Plan", report: "Report", seconds: float, as_json: bool) -> None:
     counts = {name: getattr(report, name) for name in ("row", "new", "changed", "same", "wrong", "resumed")}
     if as_json:
+        used = resource.getrusage(resource.RUSAGE_SELF)
         document = {
             "kind": plan.kind,
             "file": str(plan.path),
@@ -159,7 +160,9 @@ def _tell(plan: "Plan", report: "Report", seconds: float, as_json: bool) -> None
             "errors": None if report.errors is None else str(report.errors),
             "mapping": dict(report.mapping),
             "seconds": round(seconds, 2),
-            "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            "cpu_seconds": round(used.ru_utime + used.ru_stime, 2),
+            # Linux counts in kilobytes, macOS in bytes.
+            "peak_mb": round(used.ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)),
         }
         click.echo(json.dumps(document, ensure_ascii=False))
         return

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, datetime, time
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _YMD = re.compile(r"^(\d{4})([-/.年])(\d{1,2})[-/.月](\d{1,2})日?(?:[T ]+(.+))?$")
@@ -17,7 +18,12 @@ def moment(value: object, zone: ZoneInfo, form: str | None = None) -> datetime:
         return value if value.tzinfo else value.replace(tzinfo=zone)
     if isinstance(value, date):
         return datetime.combine(value, time(12), zone)
-    text = str(value).strip()
+    return _read(str(value).strip(), zone, form)
+
+
+@lru_cache(4096)
+def _read(text: str, zone: ZoneInfo, form: str | None) -> datetime:
+    """A file has few days and many rows."""
     try:
         if form is not None:
             read = datetime.strptime(text, form)

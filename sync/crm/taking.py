@@ -1,6 +1,6 @@
 """What taking in one customer, product or purchase came to, and how two contents are told apart."""
 
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from hashlib import blake2b
 from typing import Literal
@@ -27,15 +27,18 @@ def digest(content: object) -> bytes:
 
 
 def _said(value: object) -> object:
-    if isinstance(value, tuple):
-        return tuple(_said(each) for each in value)
-    if not is_dataclass(value):
-        return value
     kind: type = type(value)
+    if kind is tuple:
+        return [_said(each) for each in value]  # type: ignore[attr-defined]
     pairs = _defaults(kind)
+    if not pairs:
+        return value
     return [(name, _said(now)) for name, default in pairs if (now := getattr(value, name)) != default]
 
 
 @cache
 def _defaults(kind: type) -> list[tuple[str, object]]:
-    return [(field.name, field.default if field.default is not MISSING else MISSING) for field in fields(kind)]
+    """The fields of a dataclass; none of anything else."""
+    if not is_dataclass(kind):
+        return []
+    return [(field.name, field.default) for field in fields(kind)]

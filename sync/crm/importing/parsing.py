@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import TypeVar, get_args
 from zoneinfo import ZoneInfo
 
@@ -247,7 +248,12 @@ def _text(value: object, longest: int) -> str:
 
 
 def _name(value: object) -> str:
-    text = unicodedata.normalize("NFKC", _text(value, 200)).strip().lower().replace("_", "-").replace(" ", "-")
+    return _plain_name(_text(value, 200))
+
+
+@lru_cache(4096)
+def _plain_name(given: str) -> str:
+    text = unicodedata.normalize("NFKC", given).strip().lower().replace("_", "-").replace(" ", "-")
     if not _NAME.match(text):
         raise ValueError(f"{text[:40]!r} is no id of small letters, digits and hyphens")
     return text

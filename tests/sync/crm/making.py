@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, func, select
 
-from sync.crm import customers, purchases, tables
+from sync.crm import customers, purchases
 from sync.crm.customers import CustomerIn, Profile
 from sync.crm.importing.parsing import Settings
 from sync.crm.importing.runner import Plan, Report, run
 from sync.crm.purchases import PurchaseIn
 from sync.store.database import open_engine, reading, writing
+from sync.store.tables import metadata
 
 NOW = datetime(2026, 11, 25, 4, 0, tzinfo=UTC).timestamp()
 """Noon in Shanghai."""
@@ -36,7 +37,7 @@ def known(connection: Connection, number: str, source: str = "till", **profile: 
     """A customer of that number; the reference."""
     given = CustomerIn(source, number, profile=Profile(**profile))  # type: ignore[arg-type]
     customers.put(connection, [given], NOW, "test")
-    return customers.keys_of(connection, [(source, number)])[source, number].customer
+    return str(customers.keys_of(connection, [(source, number)])[source, number].customer)
 
 
 def receipt(number: str, customer: str | None = None, **more: object) -> PurchaseIn:
@@ -80,7 +81,7 @@ def wrong_rows(plan: Plan) -> dict[int, str]:
 
 def count(engine: Engine, name: str) -> int:
     with reading(engine) as connection:
-        table = tables.metadata.tables[name]
+        table = metadata.tables[name]
         return connection.scalar(select(func.count()).select_from(table)) or 0
 
 
@@ -90,6 +91,6 @@ def content(engine: Engine) -> dict[str, list[str]]:
     found = {}
     with reading(engine) as connection:
         for name in ("customer", "customer_key", "contact", "purchase", "purchase_line", "variant_code", "product"):
-            rows = connection.execute(select(tables.metadata.tables[name])).mappings()
+            rows = connection.execute(select(*metadata.tables[name].columns)).mappings()
             found[name] = sorted(repr({k: v for k, v in row.items() if k not in skipped}) for row in rows)
     return found

@@ -45,7 +45,8 @@ def test_one_time_line_holds_everything_newest_first_and_every_entry_once_over_i
             interactions.add(connection, who, "talk", f"<script>{n}</script> 😀", noon.timestamp(), guide="guide-7")
             moment = Moment(who, uuid7(NOW), "tryon", round((noon.timestamp() + n) * 1000), "s1", {"gtin": "0" * 14})
             moments.put(connection, moment)
-    seen, cursor = [], None
+    seen: list[timeline.Entry] = []
+    cursor = None
     with reading(engine) as connection:
         while True:
             page = timeline.of(connection, who, cursor, limit=4)
