@@ -141,7 +141,7 @@ def _batch(
         errors.back_to(book.errors)
         if len(batch) == 1:
             reason = "the database refuses a value of this row"
-            spoilt = [_Item[Any](batch[0].rows, None, tuple(reason for _ in batch[0].rows))]
+            spoilt: list[_Item[Any]] = [_Item(batch[0].rows, None, tuple(reason for _ in batch[0].rows))]
             with writing(engine) as connection:
                 report, wrong = _put(connection, plan, spoilt, before, book.run, now)
                 length = errors.append(wrong)
