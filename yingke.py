@@ -50,6 +50,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "dashboard.importing:import_command",
         "Take customers, products or purchases in from CSV or Excel.",
     ),
+    "handover": (
+        "dashboard.handover:handover",
+        "A guide leaves: customers, open work and tablet access, in one step.",
+    ),
     "config": ("yingke:config", "Check the configuration, or print its JSON Schema."),
 }
 

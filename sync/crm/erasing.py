@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, delete, select, update
 
 from sync.crm import access, customers, tables
+from sync.crm.errors import CrmError
 from sync.crm.ids import millis
 from sync.crm.locks import one_at_a_time
 from sync.store import tables as central
@@ -22,6 +23,14 @@ _OF_THE_PERSON = (
     tables.customer_key,
     tables.customer_consent,
 )
+
+
+def one_person(connection: Connection, customer: str) -> list[str]:
+    """The references of everybody who counts as this customer; none where the CRM does not know them."""
+    try:
+        return [each.customer for each in customers.group(connection, customer)]
+    except CrmError:
+        return []
 
 
 def erase(connection: Connection, customer: str, now: float, by: str) -> list[str]:
