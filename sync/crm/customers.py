@@ -106,6 +106,15 @@ def ensure(connection: Connection, keys: Sequence[Key], now: float) -> dict[Key,
     return known | fresh
 
 
+def ensure_references(connection: Connection, references: Sequence[str], now: float) -> set[str]:
+    """Members whom a box knows are customers, too, as placeholders; returns those who are, without who was erased."""
+    wanted = set(references) - _erased_members(connection, sorted(set(references)))
+    if wanted:
+        rows = [_customer_row(each, "member", Profile(), now, placeholder=True) for each in sorted(wanted)]
+        connection.execute(insert(connection, tables.customer).on_conflict_do_nothing(), rows)
+    return wanted
+
+
 def keys_of(connection: Connection, keys: Sequence[Key]) -> dict[Key, Row[Any]]:
     """The rows of ``customer_key`` of these numbers, where known."""
     table, found = tables.customer_key, {}

@@ -22,12 +22,13 @@ from sync.crm import (
 )
 from sync.crm.customers import CustomerIn
 from sync.crm.errors import CrmError
+from sync.crm.following import Follower
 from sync.crm.moments import Moment
 from sync.crm.occasions import parse
 from sync.crm.tags import Condition, TagRule
 from sync.crm.taking import Wrong
 from sync.crm.traits import Trait
-from sync.events import Arrival, Event, Response, utc, uuid7
+from sync.events import Arrival, ConsentGiven, Event, Response, utc, uuid7
 from sync.store.database import reading, writing
 from sync.store.store import CentralStore
 from tests.dashboard.tablet_serving import agreed
@@ -68,7 +69,7 @@ def test_a_cursor_that_is_none_is_refused(engine: Engine) -> None:
                 timeline.of(connection, who, cursor)
 
 
-def test_arrivals_and_confirmed_visits_come_from_the_stores_events_once(database: str) -> None:
+def test_arrivals_confirmed_visits_and_consents_come_from_the_stores_events_once(database: str) -> None:
     box = Box("s1")
     with CentralStore(database, now=lambda: NOW) as store:
         with writing(store.engine) as connection:
@@ -78,17 +79,33 @@ def test_arrivals_and_confirmed_visits_come_from_the_stores_events_once(database
         arrivals = [Event.new("door", NOW, data) for data in (sure, sure, thin)]
         yes = Response(arrival=arrivals[0].id, member=who, action="confirm", guide="guide-7")
         no = Response(arrival=arrivals[1].id, member=who, action="wrong_person", guide="guide-7")
-        taps = [Event.new("tablet", NOW + 1, data) for data in (yes, no)]
+        given = agreed(who, "messages", NOW).model_dump(exclude={"time", "adult"})
+        taps = [Event.new("tablet", NOW + 1, data) for data in (yes, no, ConsentGiven(**given))]
         store.ingest([box.send(each) for each in (*arrivals, *taps)])
-        for _ in range(2):
-            with writing(store.engine) as connection:
-                moments.catch_up(connection, "s1")
+        follower = Follower(store.engine, lambda: NOW)
+        assert (follower.step(), follower.step()) == (6, 0)
         with reading(store.engine) as connection:
             found = timeline.of(connection, who).entries
+            assert consents.in_force(connection, [who]) == {"messages"}
         assert sorted(entry.kind for entry in found) == ["arrival", "visit"]
         with writing(store.engine) as connection:
-            assert moments.catch_up(connection, "s1") == 0
             assert moments.expire(connection, NOW + 91 * DAY_S) == 2
+
+
+def test_a_member_of_a_box_becomes_a_customer_and_an_erased_one_does_not_come_back(database: str) -> None:
+    box = Box("s1")
+    come = [Arrival(candidates=(f"M-000{n}",), method="qr", confidence=1.0, expires=utc(NOW + 900)) for n in (1, 2)]
+    with CentralStore(database, now=lambda: NOW) as store:
+        with writing(store.engine) as connection:
+            customers.ensure_references(connection, ["M-0002"], NOW)
+            erasing.erase(connection, "M-0002", NOW, "head-office")
+        store.ingest([box.send(Event.new("door", NOW, each)) for each in come])
+        Follower(store.engine, lambda: NOW).step()
+        with reading(store.engine) as connection:
+            assert customers.get(connection, "M-0001").placeholder
+            with pytest.raises(CrmError, match="no customer M-0002"):
+                customers.get(connection, "M-0002")
+        assert count(store.engine, "customer_moment") == 1
 
 
 def test_a_look_cannot_be_changed_or_deleted_before_three_years(engine: Engine) -> None:
