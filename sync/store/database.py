@@ -93,13 +93,6 @@ def translated() -> Iterator[None]:
         raise StoreError("the PostgreSQL driver is missing", "pip install 'yingke[postgres]'") from error
 
 
-def expect_many_rows(engine: Engine) -> None:
-    """For a process that writes much: SQLite keeps 64 MiB of pages instead of 2, and walks its indexes in memory."""
-    if engine.dialect.name == "sqlite":
-        with translated(), engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA cache_size = -65536")
-
-
 def insert(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":
     """An INSERT that knows ON CONFLICT, of the connection's dialect."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
