@@ -46,6 +46,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tryons": ("edge.commands.rfid:tryons", "Find try-on sessions in tag reads."),
     "outbox": ("edge.commands.outbox:outbox", "Look into the box's outbox, or send it again."),
     "calibrate": ("yingke:calibrate", "Draw a camera's lines and zones on its picture, in a page on this machine."),
+    "import": (
+        "dashboard.importing:import_command",
+        "Take customers, products or purchases in from CSV or Excel.",
+    ),
+    "handover": (
+        "dashboard.handover:handover",
+        "A guide leaves: customers, open work and tablet access, in one step.",
+    ),
     "config": ("yingke:config", "Check the configuration, or print its JSON Schema."),
 }
 
