@@ -1,7 +1,6 @@
 """The tablet in a real browser: what a clerk sees and taps."""
 
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,6 @@ from uuid import uuid4
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
@@ -18,8 +16,8 @@ from sync.events import Response, decode
 from sync.members.codes import make
 from sync.members.desk import Tap
 from sync.order_taker import box_key
+from tests.dashboard.chromium import chromium
 from tests.dashboard.tablet_serving import LI, PIN, WANG, Box, a_box, agreed, sample_card, served, serving
-from tests.dashboard.test_page import FLAGS
 from tests.dashboard.test_tablet_enrolment import enrolling, film
 
 AT_A_GLANCE = (
@@ -41,19 +39,10 @@ AT_A_GLANCE = (
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    program, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-    if program is None or driver is None:
-        pytest.skip("needs Chromium and its driver (apt-get install chromium chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
     # A card that is still fading in has no text for the driver yet.
-    for flag in (*FLAGS, "--force-prefers-reduced-motion", f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    opened = webdriver.Chrome(options=options, service=Service(driver))
-    opened.set_window_size(800, 1280)
-    yield opened
-    opened.quit()
+    with chromium(tmp_path_factory.mktemp("profile"), "--force-prefers-reduced-motion") as opened:
+        opened.set_window_size(800, 1280)
+        yield opened
 
 
 @pytest.fixture
