@@ -160,8 +160,12 @@ def test_one_visit_is_one_arrival_also_when_the_track_breaks(register: Register)
 
 def test_a_stranger_is_nobody_and_is_not_looked_at_for_ever(register: Register) -> None:
     faces = DrawnFaces(who=77)
-    assert run(made(ENTRANCE, faces, register), 60) == []
+    recogniser = made(ENTRANCE, faces, register)
+    assert run(recogniser, 60) == []
     assert faces.looks <= 20
+    # For a site check they are one visitor, however often they were compared.
+    assert recogniser.outcomes["nothing"] == 4
+    assert (recogniser.visits["nothing"], recogniser.visits.total()) == (1, 1)
     # Far from every member: one vector for each of four tries, where a member needs two.
     assert len(faces.given) == 4
 
