@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.commands.wifi_simulate import simulate
+
 if TYPE_CHECKING:
     from edge.processors.recorded import Count, Recording
 
@@ -20,6 +22,9 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="print one JSON obj
 @click.group()
 def wifi() -> None:
     """Estimate devices from Wi-Fi captures."""
+
+
+wifi.add_command(simulate)
 
 
 @wifi.command()
