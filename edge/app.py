@@ -10,6 +10,7 @@ from typing import Any
 from edge.audit.counting import digests
 from edge.audit.ledger import Ledger
 from edge.config import EdgeFile
+from edge.feeds import feed_parts
 from edge.frigate import subscriber
 from edge.members import Members, open_members
 from edge.processing import Processor
@@ -44,6 +45,7 @@ def build_loops(config: EdgeFile, outbox: Outbox, now: Now, members: Members | N
         *_cameras(config, now, board, members),
         *_frigate(config, now, board),
         *_wifi(config, now),
+        *feed_parts(config, now),
         *_rfid(config, now, board, members),
     ]:
         stale = config.edge.stale_seconds if name in cameras else None
