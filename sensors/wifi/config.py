@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sensors.wifi.hopping import HoppingConfig
+
 Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 
 
@@ -29,6 +31,9 @@ class FifoConfig(_Wifi):
 
     type: Literal["fifo"]
     path: Path
+    hopping: HoppingConfig | None = Field(
+        default=None, description="the radio whose channels the box sets; left out: somebody else does"
+    )
 
 
 WifiConfig = Annotated[PcapConfig | FifoConfig, Field(discriminator="type")]
