@@ -38,7 +38,7 @@ def interfaces(text: str) -> dict[str, Interface]:
         elif word.startswith("Unnamed"):
             name = ""
         elif word.startswith("Interface "):
-            name = word.split(None, 1)[1]
+            name = word.removeprefix("Interface").strip()
             found[name] = Interface(phy, name, "", None)
         elif name and word.startswith("type "):
             found[name] = Interface(phy, name, word.split(None, 1)[1], found[name].mhz)
@@ -54,7 +54,7 @@ def monitor_phys(text: str) -> set[str]:
     for line in text.splitlines():
         word = line.strip()
         if line.startswith("Wiphy "):
-            phy, listing = word.split(None, 1)[1], False
+            phy, listing = word.removeprefix("Wiphy").strip(), False
         elif word.startswith("Supported interface modes"):
             listing = True
         elif listing and word.startswith("*"):
