@@ -263,10 +263,8 @@ def test_a_child_process_gives_readings_and_its_end_is_a_lost_source() -> None:
     config = OpenWrtConfig(type="openwrt", name="ap", command=(sys.executable, "-c", script))
     readings: list[ClientHeard] = []
     source = OpenWrtSource(config, lambda: NOW)
-    with pytest.raises(SourceError, match="ended"), source:
-        for reading in source:
-            if isinstance(reading, ClientHeard):
-                readings.append(reading)
+    with source, pytest.raises(SourceError, match="ended"):
+        readings.extend(reading for reading in source if isinstance(reading, ClientHeard))
     assert [reading.rssi_dbm for reading in readings] == [-61, -61]
     assert source.malformed == 2
 
