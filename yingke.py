@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("edge.commands.demo:demo", "A store day on this machine: broker, centre, edge and a page to open."),
     "edge": ("edge.commands.edge:edge", "Run the box of one store: sensors to events to the centre."),
+    "doctor": ("edge.commands.doctor:doctor", "Check a box, and say what to do next."),
     "centre": ("dashboard.commands:centre", "Run the central half: ingest, database and the pages."),
     "tablet": ("dashboard.tablet.commands:tablet", "Serve the tablets of one store: arrival cards, taps, consent."),
     "guides": ("dashboard.tablet.commands:guides", "Who may log in to the tablets of a store."),
