@@ -26,6 +26,8 @@ would teach more, must not be kept (a face that matches nobody leaves nothing)."
 _BOUND_FROM, _HEAD, _SPREADS = 2000, 64, 2.4
 """Rows from which bounds pay, numbers in the bound, and how far above the mean bound, in standard deviations, the rows
 lie that are compared in full first: a few dozens of 10,000 (``python -m bench.faces lookup``)."""
+_RINSED = 2048
+"""Rows of a product that OpenBLAS makes in the same memory as one of all rows: with few it uses the stack."""
 _DUPLICATE = 0.85
 """Two identities are taken for one person when their distance is below this share of the rule's cap."""
 
@@ -106,7 +108,16 @@ class Gallery:
         rows whose bound is below the third-best exact value need no full product. Exact, and half the time.
         """
         if len(self._rows) < _BOUND_FROM:
-            return _three(self._owner, self._rows @ vector)
+            return _three(self._owner, _cosines(self._rows, vector))
+        try:
+            return self._bounded(vector)
+        finally:
+            # BLAS copies the vector aside, and its memory keeps that copy until the next product (PRIVACY rule 4).
+            nothing = np.zeros_like(vector)
+            nothing @ self._basis
+            self._heads[:_RINSED] @ nothing[:_HEAD]
+
+    def _bounded(self, vector: Floats) -> list[tuple[int, float]]:
         turned = vector @ self._basis
         bounds = self._heads @ turned[:_HEAD]
         bounds += self._tails * (np.linalg.norm(turned[_HEAD:]) + np.float32(1e-5))
@@ -115,11 +126,13 @@ class Gallery:
         floor = middle + _SPREADS * spread
         while True:
             candidates = np.flatnonzero(bounds >= floor)
-            nearest = _three(self._owner[candidates], self._rows[candidates] @ vector)
+            nearest = _three(self._owner[candidates], _cosines(self._rows[candidates], vector))
             if len(nearest) == 3:
                 # Whatever else could be among the three has a bound above the third of those seen.
                 candidates = np.flatnonzero(bounds >= 1 - nearest[2][1] ** 2 / 2)
-                return _three(self._owner[candidates], self._rows[candidates] @ vector)
+                nearest = _three(self._owner[candidates], _cosines(self._rows[candidates], vector))
+                turned[:] = 0
+                return nearest
             if len(candidates) == len(bounds):
                 return nearest
             floor -= 0.3 * spread
@@ -165,6 +178,12 @@ class Gallery:
             and distance <= self._ratios[best] * third
             and second <= self._ratios[next_best] * third
         )
+
+
+def _cosines(rows: Floats, vector: Floats) -> Floats:
+    """``rows @ vector`` without BLAS, which would leave a copy of the vector behind."""
+    cosines: Floats = np.einsum("ij,j->i", rows, vector)
+    return cosines
 
 
 def _three(owners: npt.NDArray[np.intp], cosines: Floats) -> list[tuple[int, float]]:
