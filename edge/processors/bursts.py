@@ -7,7 +7,7 @@ rates add up over slices without counting anything twice.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -133,7 +133,11 @@ class Window:
     start: float
     seconds: float
     slices: list[Slice]
-    frames: int = 0
+
+    @property
+    def frames(self) -> int:
+        """How many came, those that were shed included: each of the others is in one burst."""
+        return self.shed + sum(burst.frames for part in self.slices for burst in part.bursts)
 
     @property
     def bursts(self) -> int:
@@ -173,24 +177,31 @@ class Windows:
         self._seconds = seconds
         self._window: Window | None = None
         self._slice = 0
+        self._from = self._until = math.inf
+        """What goes into the running slice: from one window before the running one, to the slice's end."""
+        self._put: Callable[[ProbeRequest], None] | None = None
 
     def add(self, probe: ProbeRequest) -> Sequence[Window]:
         """Count a frame; returns the windows that ended before it."""
-        ended: Sequence[Window] = ()
-        time, window, seconds = probe.time, self._window, self._seconds
-        if window is None or not window.start - seconds <= time < window.start + seconds:
-            ended = list(self.until(time))
-            window = self._window
-            assert window is not None
-        window.frames += 1
+        if self._put is not None and self._from <= probe[0] < self._until:
+            self._put(probe)
+            return ()
+        ended = list(self.until(probe.time))
+        self._move(probe.time).add(probe)
+        return ended
+
+    def _move(self, time: float) -> Slice:
+        """The slice of the running window that ``time`` belongs to, or the running slice for what is late."""
+        window = self._window
+        assert window is not None
         part = window.slices[self._slice]
         while time >= part.end and self._slice + 1 < len(window.slices):
             part.close()
             self._slice += 1
             part = window.slices[self._slice]
             part.most = min(MAX_BURSTS, MAX_WINDOW_BURSTS - window.bursts)
-        part.add(probe)
-        return ended
+        self._from, self._until, self._put = window.start - self._seconds, part.end, part.add
+        return part
 
     def until(self, now: float) -> Iterator[Window]:
         """Move on to ``now``; yields the window that ended by then."""
@@ -204,7 +215,7 @@ class Windows:
 
     def end(self) -> Iterator[Window]:
         """The running window, if any."""
-        window, self._window = self._window, None
+        window, self._window, self._put = self._window, None, None
         if window is not None:
             window.slices[self._slice].close()
             yield window
