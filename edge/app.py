@@ -15,9 +15,9 @@ from edge.members import Members, open_members
 from edge.processing import Processor
 from edge.processors.badges import BadgeBoard, BadgeProcessor
 from edge.processors.devices import DevicesProcessor
+from edge.processors.doors import DoorBoard, Noting, nights
 from edge.processors.followed import FollowedProcessor
 from edge.processors.footfall import FootfallProcessor
-from edge.processors.site import DoorBoard, Noting
 from edge.processors.tryons import TryOnProcessor
 from edge.runtime import Heartbeat, SensorLoop
 from models.gate import open_people
@@ -39,7 +39,7 @@ Part = tuple[str, Callable[[], Source[Any]], Processor[Any]]
 
 def build_loops(config: EdgeFile, outbox: Outbox, now: Now, members: Members | None = None) -> list[SensorLoop]:
     """One loop for each sensor of the configuration. Raises a typed error when a model or a setting is missing."""
-    loops, board, doors = [], BadgeBoard(), DoorBoard()
+    loops, board, doors = [], BadgeBoard(), DoorBoard(nights(config.store))
     cameras = {camera.name for camera in config.sensors.cameras}
     for name, open_source, processor in [
         *_cameras(config, now, board, members),

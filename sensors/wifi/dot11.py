@@ -84,7 +84,7 @@ class ProbeParser:
             unpack, at, whole, checksum, heard = self._layouts.get(data[:8]) or self._look_up(data)
             if at > size:
                 raise FormatError("shorter than its radio header", _FIX)
-        elif link == BARE_80211 or link == BARE_80211_FCS:
+        elif link in (BARE_80211, BARE_80211_FCS):
             unpack, at, whole, checksum, heard = _BARE
             if link == BARE_80211_FCS:
                 checksum = True
