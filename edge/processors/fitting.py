@@ -89,9 +89,11 @@ def fit(
     """
     people = np.array([each.people for each in rows])
     if (people >= 1).sum() < LEAST_WINDOWS:
+        fix = "count people for longer, or use a shorter --window"
+        if not rows:
+            fix = "give each capture the counts of its own day, check --zone, or use a shorter --window"
         raise FormatError(
-            f"{(people >= 1).sum()} fully observed windows with people; {LEAST_WINDOWS} are needed",
-            "count people for longer, or use a shorter --window",
+            f"{(people >= 1).sum()} windows with people, wholly recorded and counted; {LEAST_WINDOWS} are needed", fix
         )
     devices = np.array([each.devices for each in rows])
     folds = _folds(rows)

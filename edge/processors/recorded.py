@@ -26,6 +26,10 @@ def open_recording(captures: Sequence[Path]) -> Recording:
     return CaptureSource(tuple(captures))
 
 
+NO_PROBES = "no probe request in it"
+NO_PROBES_FIX = "capture in monitor mode for longer, on the channels that phones probe (1, 6, 11)"
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """One window: ``devices`` is ``None`` where the estimate is withdrawn; ``start`` in epoch seconds.
@@ -125,6 +129,8 @@ def learn(days: Sequence[Day], seconds: float, zone: str) -> Learnt:
         with open_recording(day.captures) as recording:
             heard = list(_windows(recording, seconds))
         notices += recording.notices
+        if not recording.frames:
+            raise FormatError(f"{day.captures[0]}: {NO_PROBES}", NO_PROBES_FIX)
         counted, ahead = read_people(day.people, zone, recording.spans)
         hours.append(ahead)
         until = max((last for _, last in recording.spans), default=0.0)
@@ -216,7 +222,10 @@ def _hours_ahead(path: Path, moments: Sequence[tuple[datetime, int]], spans: Seq
     fits.sort()
     (second, second_begin, _), (most, begin_, quarter) = fits[-2:]
     if most <= 0:
-        raise FormatError(f"{path}: the counts do not overlap with the capture in any time zone", "check the pair")
+        raise FormatError(
+            f"{path}: the counts do not overlap with the capture in any time zone",
+            "give each capture the counts of its own day",
+        )
     # Counts and capture that began within two minutes of each other began together; another offset is off by 15.
     if second > most - _SAME_S and not (-begin_ < 120 < -second_begin):
         raise FormatError(

@@ -1,17 +1,24 @@
 """What the doors say of who is inside, and how long people stay by Little's law, each with a known truth."""
 
 import random
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, time
+from pathlib import Path
 
 import pytest
 
+from edge.app import build_loops
 from edge.config import EdgeFile
 from edge.processors.doors import DoorBoard, Flow, nights
 from edge.processors.dwell import mean_dwell
 from edge.processors.estimate import Estimate
-from sync.events import Event, Evidence, FootfallMinute, Visit, utc
+from edge.processors.site import LEAST_REFIT, Learning
+from sync.events import DevicesWindow, Event, Evidence, FootfallMinute, Visit, decode, utc
+from sync.outbox import Outbox
 from sync.settings import StoreConfig
+from tests.edge.test_devices import SITE
+from tests.sensors.wifi_frames import ELEMENTS, element, pcap, probe, radiotap
 
 SHANGHAI = StoreConfig(id="s1", timezone="Asia/Shanghai", opens=time(10), closes=time(22))
 NIGHT = datetime(2026, 11, 24, 20, tzinfo=UTC).timestamp()  # 04:00 in Shanghai: the middle of 22:00 to 10:00
@@ -190,6 +197,78 @@ def configured(devices: dict[str, object], data: str = ".yingke") -> EdgeFile:
             },
         }
     )
+
+
+def visits(start: float, windows: int, people: Callable[[int], int]) -> list[Event]:
+    """In each window of ten minutes six come and six leave, beside what changes the number inside to ``people``."""
+    events, before = [], 0
+    for step in range(windows):
+        begin, change = start + 600 * step, people(step) - before
+        before += change
+        events += [crossing(begin + 0.01 * n, "in" if change > 0 else "out", "entrance") for n in range(abs(change))]
+        turns = [("in", 60.0 * n + 5) for n in range(6)] + [("out", 60.0 * n + 5) for n in range(6)]
+        events += [crossing(begin + at, direction, "entrance") for direction, at in turns]
+    return events
+
+
+def test_a_box_refits_a_given_calibration_by_its_doors_tells_stays_and_withholds_what_drifts(tmp_path: Path) -> None:
+    """Through the box's own wiring: a recorded capture of phones, the crossings of the door's camera."""
+    opening, hours = NIGHT + 6 * 3600, 12
+    phones = [6 + step % 9 for step in range(hours * 6)]
+    # Four of five people carry a phone; at the end the doors count three times as many people as before.
+    fair = LEAST_REFIT + 3
+    carried = [round(number / 0.8) * (1 if step < fair else 4) for step, number in enumerate(phones)]
+    packets = []
+    for step, number in enumerate(phones):
+        for each in range(number):
+            kind = ELEMENTS + element(221, b"\x00\x10\x18" + bytes([each]))
+            for burst in range(10):
+                frame = probe(
+                    b"\x02" + (step * 1000 + each * 20 + burst).to_bytes(5, "big"),
+                    elements=kind,
+                    sequence=(burst * 900 + each) % 4096,
+                )
+                packets.append((opening + 600 * step + 60.0 * burst + each * 3.7, radiotap(frame)))
+    capture = tmp_path / "phones.pcap"
+    capture.write_bytes(pcap(sorted(packets)))
+    given = tmp_path / "site.json"
+    given.write_text(SITE.model_copy(update={"scale": 1.0}).model_dump_json())
+
+    document = configured({"doors": ["entrance"], "calibration": str(given)}, str(tmp_path)).model_dump(
+        mode="json", exclude_none=True
+    )
+    document["sensors"]["wifi"] = [{"name": "probes", "type": "pcap", "paths": [str(capture)]}]
+    config = EdgeFile.model_validate(document)
+    with Outbox(tmp_path / "outbox.db", "s1", config.sync.outbox, lambda: 0.0) as outbox:
+        camera, wifi = build_loops(config, outbox, lambda: 0.0)
+        camera._sink.put(minutes(NIGHT, (6 + hours) * 60, "entrance", each=1))
+        camera._sink.put(visits(opening, len(carried), carried.__getitem__))
+        before = outbox.last()
+        wifi.run(threading.Event())
+        events = [decode(row.body).data for row in outbox.pending(before, 1000)]
+    windows = [event for event in events if isinstance(event, DevicesWindow)]
+    assert len(windows) == len(phones)
+
+    learnt = Learning(tmp_path / "wifi-probes.db", None, 600).calibration
+    assert learnt is not None
+    assert learnt.fitted_on == "the doors of this box"
+    assert learnt.strong_dbm == -50
+
+    # With the given calibration phones are told, after the fit people.
+    fitted = windows[LEAST_REFIT + 1 : fair + 1]
+    told, people = ([each.inside.value for each in fitted if each.inside], carried[LEAST_REFIT + 1 : fair + 1])
+    assert sum(told) == pytest.approx(sum(people[: len(told)]), rel=0.15)
+    first = [each.inside.value for each in windows[: LEAST_REFIT - 5] if each.inside]
+    assert sum(first) < 0.92 * sum(carried[: len(first)])
+
+    assert windows[3].dwell is None
+    hour = slice(LEAST_REFIT - 20, LEAST_REFIT - 14)
+    stay = windows[hour.stop + 1].dwell
+    assert stay is not None
+    assert stay.low <= sum(each.inside.value for each in windows[hour] if each.inside) * 600 / 60 <= stay.high
+
+    assert [each.withheld for each in windows[-2:]] == ["drifted", "drifted"]
+    assert all(each.inside is None and each.dwell is None for each in windows[-2:])
 
 
 def test_a_door_that_two_cameras_have_is_refused() -> None:
