@@ -245,7 +245,7 @@ def test_a_box_refits_a_given_calibration_by_its_doors_tells_stays_and_withholds
         camera._sink.put(visits(opening, len(carried), carried.__getitem__))
         before = outbox.last()
         wifi.run(threading.Event())
-        events = [decode(row.body).data for row in outbox.pending(before, 1000)]
+        events = [decode(row.payload).data for row in outbox.pending(before, 1000)]
     windows = [event for event in events if isinstance(event, DevicesWindow)]
     assert len(windows) == len(phones)
 
@@ -255,8 +255,8 @@ def test_a_box_refits_a_given_calibration_by_its_doors_tells_stays_and_withholds
     assert learnt.strong_dbm == -50
 
     # With the given calibration phones are told, after the fit people.
-    fitted = windows[LEAST_REFIT + 1 : fair + 1]
-    told, people = ([each.inside.value for each in fitted if each.inside], carried[LEAST_REFIT + 1 : fair + 1])
+    fitted = windows[LEAST_REFIT + 1 : fair]
+    told, people = ([each.inside.value for each in fitted if each.inside], carried[LEAST_REFIT + 1 : fair])
     assert sum(told) == pytest.approx(sum(people[: len(told)]), rel=0.15)
     first = [each.inside.value for each in windows[: LEAST_REFIT - 5] if each.inside]
     assert sum(first) < 0.92 * sum(carried[: len(first)])

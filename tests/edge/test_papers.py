@@ -82,3 +82,13 @@ def test_both_languages_say_the_same_things() -> None:
         for key in words["zh"]:
             assert words["zh"][key].count("\n") == words["en"][key].count("\n"), key
             assert words["zh"][key].count(" | ") == words["en"][key].count(" | "), key
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_rule_14_the_assessment_names_what_is_kept_to_calibrate_wifi_by_the_doors(language: Any) -> None:
+    config = full(CHECK_IN)
+    assert "wifi-probes.db" not in dpia_markdown(config, language, DAY)
+    document = config.model_dump(mode="json", exclude_none=True)
+    document["edge"]["devices"]["probes"]["doors"] = ["in"]
+    told = dpia_markdown(EdgeFile.model_validate(document), language, DAY)
+    assert DPIA[language]["row_wifi_doors"].format(wifi_files="wifi-probes.db") in told

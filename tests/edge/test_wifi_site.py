@@ -1,6 +1,8 @@
 import math
 import random
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -179,3 +181,13 @@ def test_a_box_whose_doors_disagree_withholds_its_estimate(tmp_path: Path) -> No
     assert shown[0].inside is not None
     assert [window.withheld for window in shown[-3:]] == ["drifted"] * 3
     assert all(window.inside is None and window.bursts == 0 for window in shown[-3:])
+
+
+def test_a_box_that_kept_windows_before_strengths_were_kept_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "wifi.db"
+    with closing(sqlite3.connect(path)) as store, store:
+        store.execute("CREATE TABLE windows (start REAL PRIMARY KEY, people REAL, devices BLOB)")
+        store.execute("INSERT INTO windows VALUES (?, 9, ?)", (START - 600, bytes(9 * 12 * 4)))
+    learning = filled(path, LEAST_REFIT)
+    assert learning.calibration is not None
+    assert learning.calibration.strong_dbm == -50
