@@ -22,8 +22,8 @@ import numpy as np
 from edge.processors.bursts import Burst, Window, Windows
 from edge.processors.chains import Numbers
 from edge.processors.estimate import UNCALIBRATED, Estimate, WifiCalibration, estimate
-from edge.processors.fitting import Row, fit, row
-from edge.processors.recorded import mean_people, read_people, strong_dbm
+from edge.processors.fitting import Row, fit, levels, row, strong_dbm
+from edge.processors.recorded import mean_people, read_people
 from sensors.errors import FormatError
 from sensors.readings import ProbeRequest, Silence
 from sensors.wifi.capture import Packet, open_parser
@@ -276,7 +276,7 @@ def room() -> None:
 
 def _fitted(days: dict[str, list[Sample]], fitted: Iterable[str]) -> WifiCalibration:
     known = [sample for day in fitted for sample in days[day]]
-    return fit([s.row for s in known], "bench", TODAY, strong_dbm=strong_dbm([s.window for s in known]))
+    return fit([s.row for s in known], "bench", TODAY, strong_dbm=strong_dbm(levels([s.window for s in known])))
 
 
 Followed = list[tuple[Sample, Estimate]]

@@ -17,9 +17,9 @@ from edge.members import Members, open_members
 from edge.processing import Processor
 from edge.processors.badges import BadgeBoard, BadgeProcessor
 from edge.processors.devices import DevicesProcessor
+from edge.processors.doors import DoorBoard, Noting, nights
 from edge.processors.followed import FollowedProcessor
 from edge.processors.footfall import FootfallProcessor
-from edge.processors.site import DoorBoard, Noting
 from edge.processors.tryons import TryOnProcessor
 from edge.runtime import Heartbeat, SensorLoop
 from models.gate import open_people
@@ -48,7 +48,7 @@ def build_loops(
     hoppers: Mapping[str, Hopper] | None = None,
 ) -> list[SensorLoop]:
     """One loop for each sensor of the configuration. Raises a typed error when a model or a setting is missing."""
-    loops, board, doors = [], BadgeBoard(), DoorBoard()
+    loops, board, doors = [], BadgeBoard(), DoorBoard(nights(config.store))
     cameras = {camera.name for camera in config.sensors.cameras}
     for name, open_source, processor in [
         *_cameras(config, now, board, members),

@@ -108,6 +108,25 @@ class EdgeFile(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _doors_are_counted(self) -> Self:
+        lines = [line.name for counting in self.edge.counting.values() for line in counting.lines]
+        zones = [zone.name for counting in self.edge.counting.values() for zone in counting.zones]
+        for name, devices in self.edge.devices.items():
+            where = f"edge.devices.{name}.doors"
+            for door in devices.doors:
+                if door not in (*lines, *zones):
+                    raise ValueError(
+                        f"{where}: there is no line or zone {door}; edge.counting has {_listed({*lines, *zones})}"
+                    )
+                if (lines + zones).count(door) > 1:
+                    raise ValueError(f"{where}: two cameras have a line or zone {door}: give each its own name")
+            if set(devices.doors) & set(lines) and set(devices.doors) & set(zones):
+                raise ValueError(f"{where}: lines and zones would count people twice: name only lines, or only zones")
+            if len(set(devices.doors)) < len(devices.doors):
+                raise ValueError(f"{where}: a door is named twice: leave one out")
+        return self
+
+    @model_validator(mode="after")
     def _members_are_looked_for_in_pictures(self) -> Self:
         names = {camera.name for camera in self.sensors.cameras}
         for section, wanted in (("recognition", self.edge.recognition.watched), ("codes", self.edge.codes.keys())):

@@ -23,6 +23,8 @@ class Facts:
     frigate: tuple[str, ...]
     wifi: tuple[str, ...]
     wifi_minutes: float
+    wifi_kept: tuple[str, ...]
+    """Files in which totals of windows are kept beside the counts of the doors."""
     rfid_rooms: tuple[str, ...]
     """Readers of fitting rooms and trays."""
     rfid_cards: tuple[str, ...]
@@ -57,6 +59,7 @@ def facts(config: EdgeFile) -> Facts:
         cameras=tuple(camera.name for camera in sensors.cameras),
         frigate=tuple(camera.name for camera in sensors.frigate),
         wifi=tuple(wifi.name for wifi in (*sensors.wifi, *sensors.access_points)),
+        wifi_kept=tuple(f"wifi-{name}.db" for name, devices in edge.devices.items() if devices.doors),
         wifi_minutes=max(windows, default=0) / 60,
         rfid_rooms=tuple(sorted(edge.tryons)),
         rfid_cards=tuple(sorted(edge.member_cards)),
@@ -160,6 +163,8 @@ def _rows(known: Facts) -> list[str]:
         rows.append("frigate")
     if known.wifi:
         rows.append("wifi")
+    if known.wifi_kept:
+        rows.append("wifi_doors")
     if known.rfid_rooms:
         rows.append("rfid")
     if known.rfid_cards:
@@ -184,6 +189,7 @@ def _names(known: Facts, words: dict[str, str]) -> dict[str, str]:
         "frigate": listed(known.frigate),
         "wifi": listed(known.wifi),
         "minutes": f"{known.wifi_minutes:g}",
+        "wifi_files": listed(known.wifi_kept),
         "rfid": listed(known.rfid_rooms),
         "cards": listed(known.rfid_cards),
         "codes": listed(known.codes),

@@ -151,6 +151,13 @@ class DevicesWindow(Data):
     seconds: Annotated[float, Field(gt=0)]
     inside: Interval | None = None
     passing: Interval | None = None
+    dwell: Annotated[
+        Interval | None,
+        Field(
+            description="seconds that a visitor stays on average, over the last hour before this window whose visits "
+            "are all known: mean number inside / visits (Little's law); absent without lines at the doors"
+        ),
+    ] = None
     withheld: Literal["below_five", "uncalibrated", "drifted", "radio_silent"] | None = None
     bursts: Count
     frames: Count

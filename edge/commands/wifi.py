@@ -47,12 +47,16 @@ def count(captures: tuple[Path, ...], window: int, calibration: Path | None, as_
     small numbers are shown; events from a store withhold what is under five.
     """
     from edge.processors.estimate import UNCALIBRATED, WifiCalibration
-    from edge.processors.recorded import count_devices, open_recording
+    from edge.processors.recorded import NO_PROBES, NO_PROBES_FIX, count_devices, open_recording
 
     learnt = UNCALIBRATED if calibration is None else WifiCalibration.load(calibration)
     with open_recording(captures) as recording:
         counts = count_devices(recording, window, learnt)
     _warn(recording.notices)
+    if not recording.frames:
+        _warn([f"{captures[0]}: {NO_PROBES}; {NO_PROBES_FIX}"])
+    if calibration is not None and window * 2 <= learnt.window_seconds:
+        _warn([f"calibrated with windows of {learnt.window_seconds:g} s; in shorter ones the numbers swing more"])
     if counts.moved_db:
         _warn([f"everything is heard {counts.moved_db:+} dB than where it was calibrated: the gate was moved by that"])
     if learnt.quality is not None and learnt.quality.is_bad:
@@ -118,14 +122,19 @@ def calibrate(days: tuple[str, ...], window: int, zone: str, out: Path, as_json:
     for hours in sorted({hours for hours in learnt.hours if hours is not None}):
         click.echo(f"times without a zone were read as UTC{hours:+g} h")
     gate = "no gate" if calibration.rssi_gate_dbm is None else f"gate {calibration.rssi_gate_dbm} dBm"
-    click.echo(f"one burst per phone every {calibration.burst_interval_s} s, {calibration.scale} people per device, ")
-    click.echo(f"{gate}; written to {out}")
+    click.echo(
+        f"one burst per phone every {calibration.burst_interval_s} s, {calibration.scale} people per device, {gate}"
+    )
+    click.echo(f"written to {out}")
     quality = calibration.quality
     assert quality is not None
     r = "" if quality.r is None else f", r {quality.r:.2f}"
-    click.echo(f"left-out days: off by {quality.wape:.0%} of the people{r} ({quality.windows} windows)")
+    left_out = "days" if quality.days > 1 else "quarters of the day"
+    click.echo(f"left-out {left_out}: off by {quality.wape:.0%} of the people{r} ({quality.windows} windows)")
     if quality.is_bad:
         _warn(["a bad fit: the box will show no estimate with it; count more days, or another spot"])
+    elif quality.days == 1:
+        _warn(["one day tells little about others: count a second one and give both"])
 
 
 def _days(words: tuple[str, ...]) -> "list[Day]":

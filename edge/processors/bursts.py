@@ -7,7 +7,7 @@ rates add up over slices without counting anything twice.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -66,15 +66,25 @@ class Slice:
 
     def add(self, probe: ProbeRequest) -> None:
         """Put a frame into its burst, or begin one. Every frame in the air comes through here."""
-        time, device, _, sequence, randomised, rssi_dbm, _ = probe
+        time, device, kind, sequence, randomised, rssi_dbm, _ = probe
         burst = self._of_device.get(device)
         if burst is None or time - burst.end > GAP_SECONDS:
             if len(self._of_device) >= MAX_ADDRESSES or len(self.bursts) >= self.most:
                 self.shed += 1
                 return
-            burst = self._continued(probe) if randomised else None
+            going_on = self._of_kind.get(kind) if randomised else None
+            burst = _continued(going_on, time, sequence) if going_on else None
             if burst is None:
-                burst = self._begun(probe)
+                burst = Burst(time, time, device, kind, randomised, rssi_dbm, sequence, sequence)
+                self._of_device[device] = burst
+                self.bursts.append(burst)
+                if going_on is not None:
+                    going_on.append(burst)
+                    if len(going_on) > MAX_OPEN:
+                        del going_on[0]
+                elif randomised:
+                    self._of_kind[kind] = [burst]
+                return
             self._of_device[device] = burst
         if time > burst.end:
             burst.end = time
@@ -83,47 +93,26 @@ class Slice:
         if rssi_dbm is not None and (burst.rssi_dbm is None or rssi_dbm > burst.rssi_dbm):
             burst.rssi_dbm = rssi_dbm
 
-    def _begun(self, probe: ProbeRequest) -> Burst:
-        burst = Burst(
-            start=probe.time,
-            end=probe.time,
-            device=probe.device,
-            kind=probe.fingerprint,
-            randomised=probe.randomised,
-            rssi_dbm=probe.rssi_dbm,
-            first=probe.sequence,
-            last=probe.sequence,
-            frames=0,
-        )
-        self.bursts.append(burst)
-        if probe.randomised:
-            going_on = self._of_kind.setdefault(probe.fingerprint, [])
-            going_on.append(burst)
-            del going_on[:-MAX_OPEN]
-        return burst
-
-    def _continued(self, probe: ProbeRequest) -> Burst | None:
-        """The burst of the same kind that a new address goes on with, if any."""
-        going_on = self._of_kind.get(probe.fingerprint)
-        if not going_on:
-            return None
-        going_on[:] = [burst for burst in going_on if probe.time - burst.end <= CHAIN_SECONDS]
-        best, least = None, CHAIN_STEPS
-        for burst in going_on:
-            steps = (probe.sequence - burst.last) % 4096
-            if steps < least:
-                best, least = burst, steps
-        if best is None and going_on and probe.time - going_on[-1].end <= MERGE_SECONDS:
-            latest = going_on[-1]
-            if latest.jumps or latest.frames == 1:
-                latest.jumps = True
-                return latest
-        return best
-
     def close(self) -> None:
         """Forget what only held bursts together."""
         self._of_device.clear()
         self._of_kind.clear()
+
+
+def _continued(going_on: list[Burst], time: float, sequence: int) -> Burst | None:
+    """The burst of the same kind that a new address goes on with, if any; those that are over are forgotten."""
+    going_on[:] = [burst for burst in going_on if time - burst.end <= CHAIN_SECONDS]
+    best, least = None, CHAIN_STEPS
+    for burst in going_on:
+        steps = (sequence - burst.last) % 4096
+        if steps < least:
+            best, least = burst, steps
+    if best is None and going_on and time - going_on[-1].end <= MERGE_SECONDS:
+        latest = going_on[-1]
+        if latest.jumps or latest.frames == 1:
+            latest.jumps = True
+            return latest
+    return best
 
 
 @dataclass(slots=True)
@@ -133,7 +122,11 @@ class Window:
     start: float
     seconds: float
     slices: list[Slice]
-    frames: int = 0
+
+    @property
+    def frames(self) -> int:
+        """How many came, those that were shed included: each of the others is in one burst."""
+        return self.shed + sum(burst.frames for part in self.slices for burst in part.bursts)
 
     @property
     def bursts(self) -> int:
@@ -173,24 +166,31 @@ class Windows:
         self._seconds = seconds
         self._window: Window | None = None
         self._slice = 0
+        self._from = self._until = math.inf
+        """What goes into the running slice: from one window before the running one, to the slice's end."""
+        self._put: Callable[[ProbeRequest], None] | None = None
 
     def add(self, probe: ProbeRequest) -> Sequence[Window]:
         """Count a frame; returns the windows that ended before it."""
-        ended: Sequence[Window] = ()
-        time, window, seconds = probe.time, self._window, self._seconds
-        if window is None or not window.start - seconds <= time < window.start + seconds:
-            ended = list(self.until(time))
-            window = self._window
-            assert window is not None
-        window.frames += 1
+        if self._put is not None and self._from <= probe[0] < self._until:
+            self._put(probe)
+            return ()
+        ended = list(self.until(probe.time))
+        self._move(probe.time).add(probe)
+        return ended
+
+    def _move(self, time: float) -> Slice:
+        """The slice of the running window that ``time`` belongs to, or the running slice for what is late."""
+        window = self._window
+        assert window is not None
         part = window.slices[self._slice]
         while time >= part.end and self._slice + 1 < len(window.slices):
             part.close()
             self._slice += 1
             part = window.slices[self._slice]
             part.most = min(MAX_BURSTS, MAX_WINDOW_BURSTS - window.bursts)
-        part.add(probe)
-        return ended
+        self._from, self._until, self._put = window.start - self._seconds, part.end, part.add
+        return part
 
     def until(self, now: float) -> Iterator[Window]:
         """Move on to ``now``; yields the window that ended by then."""
@@ -204,7 +204,7 @@ class Windows:
 
     def end(self) -> Iterator[Window]:
         """The running window, if any."""
-        window, self._window = self._window, None
+        window, self._window, self._put = self._window, None, None
         if window is not None:
             window.slices[self._slice].close()
             yield window

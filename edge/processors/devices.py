@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edge.processors.bursts import Window, Windows
+from edge.processors.doors import DoorBoard, Flow
+from edge.processors.dwell import mean_dwell
 from edge.processors.estimate import UNCALIBRATED, Estimate, WifiCalibration, estimate, is_inside
-from edge.processors.site import DoorBoard, Learning
+from edge.processors.site import Learning
 from sensors.readings import Attention, ProbeRequest
 from sync.events import DevicesWindow, Event, Interval, utc
 
@@ -27,9 +30,38 @@ class DevicesConfig(BaseModel):
     calibration: Path | None = Field(default=None, description="file written by: yingke wifi calibrate")
     doors: tuple[str, ...] = Field(
         default=(),
-        description="places whose footfall minutes tell how many people are inside, added up: the box then fits the "
-        "calibration every week, and withholds the estimate while it drifts from them",
+        description="lines around the store, whose balance since the night says how many people are inside, or zones "
+        "that together show all of it: the box then fits the calibration every week, withholds the estimate while it "
+        "drifts from them, and with lines tells how long people stay on average",
     )
+
+    @model_validator(mode="after")
+    def _doors_count_by_the_minute(self) -> Self:
+        if self.doors and self.window_seconds % 60:
+            raise ValueError("doors are counted by the minute: make window_seconds a multiple of 60")
+        return self
+
+
+HELD_S = 360.0
+"""Seconds after which a minute of the doors is final: an entry rule holds a visit for up to 300."""
+HOUR_S = 3600.0
+"""How long a mean stay is taken over: with less, most who came have not left."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A window that is over, and what was made of it; ``shown``: all that was inside may leave the box."""
+
+    window: Window
+    inside: Estimate
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    start: float
+    inside: Estimate
+    flow: Flow
 
 
 class DevicesProcessor:
@@ -48,15 +80,17 @@ class DevicesProcessor:
         board: DoorBoard | None = None,
         kept: Path | None = None,
     ) -> None:
-        self._sensor = sensor
+        self._sensor, self._seconds = sensor, config.window_seconds
         self._calibration = None if config.calibration is None else WifiCalibration.load(config.calibration)
         self._board, self._doors = board, config.doors
         self._learning: Learning | None = None
         if config.doors and board is not None and kept is not None:
             self._learning = Learning(kept, self._calibration, config.window_seconds)
             self._calibration = self._learning.calibration
-        self._waiting: list[tuple[Window, Estimate | None]] = []
+        self._waiting: list[_Told] = []
         """Windows whose doors may still be counting: a camera's last minute comes after ours."""
+        self._counted: list[_Counted] = []
+        """The windows of the last hour whose visits are known, without a gap."""
         self._windows = Windows(config.window_seconds)
         self._malformed = malformed
         self._malformed_before = 0
@@ -120,29 +154,56 @@ class DevicesProcessor:
         calibration = self._calibration or UNCALIBRATED  # that of this window, whatever is fitted below
         inside = estimate(window, calibration, observed)
         passing = estimate(window, calibration, observed, inside=False)
-        drifted = self._learn(window, inside, observed)
+        bad = calibration is UNCALIBRATED or (calibration.quality is not None and calibration.quality.is_bad)
+        may_leave = not bad and inside is not None and inside.value >= LEAST_SHOWN
+        drifted = self._learn(window, inside, may_leave, observed)
         if inside is None or passing is None or drifted:
+            self._counted.clear()
             return data.model_copy(update={"withheld": "drifted"})
         shown = _suppressed(data, window, calibration.rssi_gate_dbm, inside, passing)
-        if calibration is UNCALIBRATED or (calibration.quality is not None and calibration.quality.is_bad):
+        if bad:
             return shown.model_copy(update={"withheld": "uncalibrated", "inside": None, "passing": None})
-        return shown
+        return shown.model_copy(update={"dwell": self._dwell() if may_leave else None})
 
-    def _learn(self, window: Window, inside: Estimate | None, observed: float) -> bool:
-        """Let the doors judge the window before this one; whether the estimate has drifted from them.
+    def _learn(self, window: Window, inside: Estimate | None, shown: bool, observed: float) -> bool:
+        """Let the doors judge the windows before this one; whether the estimate has drifted from them.
 
         A calibration that is fitted here holds from the next window on.
         """
         if self._learning is None or self._board is None:
             return False
-        for before, number in self._waiting:
-            people = self._board.mean(self._doors, before.start, before.seconds)
+        end = window.start + window.seconds
+        ready = [told for told in self._waiting if told.window.start + told.window.seconds + HELD_S <= end]
+        self._waiting = self._waiting[len(ready) :]
+        for told in ready:
+            people = self._board.mean(self._doors, told.window.start, told.window.seconds)
             if people is not None:
-                self._learning.add(before, people, number)
-        whole = observed > 0.99 * window.seconds and not window.overflowed
-        self._waiting = [(window, inside)] if whole else []
+                self._learning.add(told.window, people, told.inside)
+            self._count(told)
+        if inside is not None and observed > 0.99 * window.seconds and not window.overflowed:
+            self._waiting.append(_Told(window, inside, shown))
         self._calibration = self._learning.calibration
         return self._learning.drift.fired
+
+    def _count(self, told: _Told) -> None:
+        """Take a window into the hour that a mean stay is told of; a gap begins a new hour."""
+        assert self._board is not None
+        start, seconds = told.window.start, told.window.seconds
+        flow = self._board.flow(self._doors, start, seconds) if told.shown else None
+        if flow is None or (self._counted and self._counted[-1].start + seconds != start):
+            self._counted.clear()
+        if flow is not None:
+            self._counted.append(_Counted(start, told.inside, flow))
+            del self._counted[: -math.ceil(HOUR_S / seconds)]
+
+    def _dwell(self) -> Interval | None:
+        """Mean stay over the last hour that is known wholly."""
+        seconds = self._seconds
+        if not self._counted or len(self._counted) < HOUR_S / seconds:
+            return None
+        flow = Flow(sum(each.flow.entered for each in self._counted), sum(each.flow.left for each in self._counted))
+        dwell = mean_dwell([each.inside for each in self._counted], seconds, flow)
+        return None if dwell is None else _interval(dwell)
 
 
 def _suppressed(

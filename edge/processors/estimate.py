@@ -78,7 +78,7 @@ class WifiCalibration(BaseModel):
             first = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             raise FormatError(
-                f"{path}: no Wi-Fi calibration: {where + ': ' if where else ''}{first['msg']}", fix
+                f"{path}: no Wi-Fi calibration of this version: {where + ': ' if where else ''}{first['msg']}", fix
             ) from error
 
 

@@ -61,6 +61,24 @@ def row(window: Window, people: float, day: str, observed_s: float) -> Row:
     return Row(window.start, day, people, np.array(devices))
 
 
+Levels = npt.NDArray[np.int64]
+"""``(128,)``: of how many bursts the strongest frame was heard at 0, -1, … -127 dBm."""
+LEAST_BURSTS = 200
+
+
+def levels(windows: Sequence[Window]) -> Levels:
+    """How many bursts of these windows had which strength; those without one are left out."""
+    heard = [b.rssi_dbm for w in windows for part in w.slices for b in part.bursts if b.rssi_dbm is not None]
+    return np.bincount(np.clip(-np.array(heard, dtype=np.int64), 0, 127), minlength=128).astype(np.int64)
+
+
+def strong_dbm(heard: Levels) -> float | None:
+    """The strength, dBm, that one burst in ten reaches; ``None`` where too few bursts have one."""
+    if heard.sum() < LEAST_BURSTS:
+        return None
+    return -float(np.searchsorted(np.cumsum(heard), heard.sum() / 10))
+
+
 def fit(
     rows: Sequence[Row], fitted_on: str, today: date, *, seconds: float = 600.0, strong_dbm: float | None = None
 ) -> WifiCalibration:
@@ -71,9 +89,11 @@ def fit(
     """
     people = np.array([each.people for each in rows])
     if (people >= 1).sum() < LEAST_WINDOWS:
+        fix = "count people for longer, or use a shorter --window"
+        if not rows:
+            fix = "give each capture the counts of its own day, check --zone, or use a shorter --window"
         raise FormatError(
-            f"{(people >= 1).sum()} fully observed windows with people; {LEAST_WINDOWS} are needed",
-            "count people for longer, or use a shorter --window",
+            f"{(people >= 1).sum()} windows with people, wholly recorded and counted; {LEAST_WINDOWS} are needed", fix
         )
     devices = np.array([each.devices for each in rows])
     folds = _folds(rows)

@@ -8,11 +8,9 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
 from edge.processors.bursts import Window, Windows
 from edge.processors.estimate import Estimate, WifiCalibration, estimate, is_inside
-from edge.processors.fitting import fit, row
+from edge.processors.fitting import fit, levels, row, strong_dbm
 from sensors.errors import FormatError, SourceError
 from sensors.readings import Silence
 from sensors.wifi.source import CaptureSource
@@ -26,6 +24,10 @@ MAX_WINDOWS = 1_000_000
 def open_recording(captures: Sequence[Path]) -> Recording:
     """The captures of one place, merged by time."""
     return CaptureSource(tuple(captures))
+
+
+NO_PROBES = "no probe request in it"
+NO_PROBES_FIX = "capture in monitor mode for longer, on the channels that phones probe (1, 6, 11)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +95,11 @@ def _capture_rate(window: Window, gate_dbm: int | None) -> float | None:
 STEADY_DB, MOST_MOVED_DB = 4, 15
 """At one spot the strength that one burst in ten exceeds was -51 to -53 dBm on each of eight days; what differs by less
 than 4 dB is left alone, and what differs by more than 15 is no moved receiver."""
-LEAST_BURSTS = 200
-
-
-def strong_dbm(windows: Sequence[Window]) -> float | None:
-    """The strength, dBm, that one burst in ten exceeds; ``None`` where too few bursts have one."""
-    levels = [b.rssi_dbm for w in windows for part in w.slices for b in part.bursts if b.rssi_dbm is not None]
-    return round(float(np.percentile(levels, 90)), 1) if len(levels) >= LEAST_BURSTS else None
 
 
 def moved_by(windows: Sequence[Window], calibration: WifiCalibration) -> int:
     """By how many dB the gate is moved, because the receiver, its gain or its spot is another than when calibrated."""
-    now, then = strong_dbm(windows), calibration.strong_dbm
+    now, then = strong_dbm(levels(windows)), calibration.strong_dbm
     if now is None or then is None or not STEADY_DB <= abs(now - then) <= MOST_MOVED_DB:
         return 0
     return round(now - then)
@@ -134,6 +129,8 @@ def learn(days: Sequence[Day], seconds: float, zone: str) -> Learnt:
         with open_recording(day.captures) as recording:
             heard = list(_windows(recording, seconds))
         notices += recording.notices
+        if not recording.frames:
+            raise FormatError(f"{day.captures[0]}: {NO_PROBES}", NO_PROBES_FIX)
         counted, ahead = read_people(day.people, zone, recording.spans)
         hours.append(ahead)
         until = max((last for _, last in recording.spans), default=0.0)
@@ -148,7 +145,7 @@ def learn(days: Sequence[Day], seconds: float, zone: str) -> Learnt:
                 rows.append(row(window, mean, day.people.name, seconds))
     names = ", ".join(path.name for day in days for path in day.captures)
     today = datetime.now(UTC).date()
-    learnt = fit(rows, names, today, seconds=seconds, strong_dbm=strong_dbm(windows))
+    learnt = fit(rows, names, today, seconds=seconds, strong_dbm=strong_dbm(levels(windows)))
     return Learnt(learnt, tuple(hours), tuple(notices))
 
 
@@ -225,7 +222,10 @@ def _hours_ahead(path: Path, moments: Sequence[tuple[datetime, int]], spans: Seq
     fits.sort()
     (second, second_begin, _), (most, begin_, quarter) = fits[-2:]
     if most <= 0:
-        raise FormatError(f"{path}: the counts do not overlap with the capture in any time zone", "check the pair")
+        raise FormatError(
+            f"{path}: the counts do not overlap with the capture in any time zone",
+            "give each capture the counts of its own day",
+        )
     # Counts and capture that began within two minutes of each other began together; another offset is off by 15.
     if second > most - _SAME_S and not (-begin_ < 120 < -second_begin):
         raise FormatError(

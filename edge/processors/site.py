@@ -1,75 +1,25 @@
 """A box that keeps its Wi-Fi calibration: counted windows kept for two weeks, a drift test, a fit every week.
 
-The counts are those of the door cameras (``footfall.minute`` occupancy). What is kept of a window is its time, the
-number of people, and what each gate and burst interval would have made of it: totals, no burst and no pseudonym.
+The counts are those of the door cameras (``edge.processors.doors``). What is kept of a window is its time, the number
+of people, what each gate and burst interval would have made of it, and how many bursts had which strength: totals, no
+burst and no pseudonym.
 """
 
 import sqlite3
-import threading
-from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from edge.processors.bursts import Window
 from edge.processors.estimate import Estimate, WifiCalibration, widening
-from edge.processors.fitting import GATES_DBM, INTERVALS_S, LEAST_WINDOWS, Row, fit, row
-from sync.events import Event, FootfallMinute
+from edge.processors.fitting import GATES_DBM, INTERVALS_S, LEAST_WINDOWS, Levels, Row, fit, levels, row, strong_dbm
 
 KEPT_S = 14 * 86400.0
 WEEK_S = 7 * 86400.0
 LEAST_REFIT = 10 * LEAST_WINDOWS
 """Windows with people before the box fits by itself: ten hours."""
-
-
-class Sink(Protocol):
-    """Where events become durable."""
-
-    def put(self, events: Sequence[Event]) -> object: ...
-
-
-class DoorBoard:
-    """How many people the doors say are inside, minute by minute, for three hours; written and read by any thread."""
-
-    def __init__(self) -> None:
-        self._minutes: dict[tuple[str, float], float] = {}
-        self._lock = threading.Lock()
-
-    def note(self, events: Sequence[Event]) -> None:
-        """Keep the occupancy of the footfall minutes among the events; a later revision replaces an earlier one."""
-        with self._lock:
-            for event in events:
-                data = event.data
-                if isinstance(data, FootfallMinute) and data.occupancy is not None:
-                    minute = data.minute.timestamp()
-                    self._minutes[data.place, minute] = data.occupancy
-                    self._minutes = {k: v for k, v in self._minutes.items() if k[1] > minute - 3 * 3600}
-
-    def mean(self, places: Sequence[str], start: float, seconds: float) -> float | None:
-        """Mean number inside over a window, added over places; ``None`` unless every whole minute of it was counted."""
-        minutes = [start + 60.0 * step for step in range(int(seconds // 60))]
-        with self._lock:
-            found = [[self._minutes.get((place, minute)) for minute in minutes] for place in places]
-        known = [[each for each in of_place if each is not None] for of_place in found]
-        if not minutes or any(len(each) < len(minutes) for each in known):
-            return None
-        return float(sum(np.mean(each) for each in known))
-
-
-class Noting:
-    """A sink that also tells a board what it was given, once that is durable."""
-
-    def __init__(self, sink: Sink, board: DoorBoard) -> None:
-        self._sink = sink
-        self._board = board
-
-    def put(self, events: Sequence[Event]) -> None:
-        """Raises what the sink raises."""
-        self._sink.put(events)
-        self._board.note(events)
 
 
 class DriftTest:
@@ -115,6 +65,8 @@ class Learning:
         self.drift = DriftTest()
         with closing(self._open()) as store, store:
             store.execute("CREATE TABLE IF NOT EXISTS windows (start REAL PRIMARY KEY, people REAL, devices BLOB)")
+            if "levels" not in {column[1] for column in store.execute("PRAGMA table_info(windows)")}:
+                store.execute("ALTER TABLE windows ADD COLUMN levels BLOB")
             store.execute("CREATE TABLE IF NOT EXISTS fits (time REAL PRIMARY KEY, calibration TEXT)")
             last = store.execute("SELECT time, calibration FROM fits ORDER BY time DESC LIMIT 1").fetchone()
         self._fitted_at: float | None = last[0] if last else None
@@ -131,8 +83,8 @@ class Learning:
         kept = row(window, people, "", window.seconds)
         with closing(self._open()) as store, store:
             store.execute(
-                "INSERT OR REPLACE INTO windows VALUES (?, ?, ?)",
-                (kept.start, people, kept.devices.astype(np.float32).tobytes()),
+                "INSERT OR REPLACE INTO windows (start, people, devices, levels) VALUES (?, ?, ?, ?)",
+                (kept.start, people, kept.devices.astype(np.float32).tobytes(), levels([window]).tobytes()),
             )
             store.execute("DELETE FROM windows WHERE start < ?", (window.start - KEPT_S,))
         if self._fitted_at is None or not 0 <= window.start - self._fitted_at < WEEK_S:
@@ -147,12 +99,21 @@ class Learning:
             for start, people, blob in found
         ]
 
+    def _levels(self) -> Levels:
+        with closing(self._open()) as store:
+            found = store.execute("SELECT levels FROM windows WHERE levels IS NOT NULL").fetchall()
+        total = levels([])
+        for (blob,) in found:
+            total += np.frombuffer(blob, dtype=np.int64)
+        return total
+
     def _fit(self, now: float) -> None:
         rows = self._rows()
         if sum(each.people >= 1 for each in rows) < LEAST_REFIT:
             return
         today = datetime.fromtimestamp(now, UTC).date()
-        self.calibration = fit(rows, "the doors of this box", today, seconds=self._seconds)
+        strong = strong_dbm(self._levels())
+        self.calibration = fit(rows, "the doors of this box", today, seconds=self._seconds, strong_dbm=strong)
         self.drift, self._fitted_at = DriftTest(), now
         with closing(self._open()) as store, store:
             store.execute("INSERT OR REPLACE INTO fits VALUES (?, ?)", (now, self.calibration.model_dump_json()))

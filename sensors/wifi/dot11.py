@@ -6,6 +6,8 @@ of a list of elements are worked out once and looked up after that.
 """
 
 import struct
+from collections.abc import Callable
+from operator import itemgetter
 from typing import NamedTuple
 from zlib import crc32
 
@@ -41,13 +43,26 @@ _MAX_LAYOUTS = 256
 """Kinds of radiotap header remembered: a radio sends a handful; garbage must not grow memory."""
 
 
-class _Layout(NamedTuple):
-    """Where the fields of one kind of radiotap header lie, in bytes; 0 where it has none."""
+_MAC = "BB8x6s6xH"
+"""Of the 24 bytes of a management frame's header: frame control (2), duration, receiver, sender, BSSID, sequence."""
 
+
+_Unpack = Callable[[bytes], tuple[int, int, int, int, int, bytes, int]]
+
+
+class _Layout(NamedTuple):
+    """How to read a frame behind one kind of radiotap header.
+
+    ``unpack`` gives flags, frequency, signal (each ``b""`` where the header has none) and ``_MAC`` at once; it wants
+    ``whole`` bytes. ``length``, in bytes, is the header's; ``checksum`` is ``False`` when the header has flags, which
+    tell, ``None`` when nothing does; ``heard``: it has a signal.
+    """
+
+    unpack: _Unpack
     length: int
-    flags: int
-    channel: int
-    signal: int
+    whole: int
+    checksum: bool | None
+    heard: bool
 
 
 class ProbeParser:
@@ -65,45 +80,38 @@ class ProbeParser:
         Raises ``FormatError`` for a damaged frame: bad checksum, header or element longer than the frame.
         """
         size = len(data)
-        rssi = channel = None
-        checksum: bool | None = None
-        at = 0
         if link == RADIOTAP:
-            at, flags_at, channel_at, signal_at = self._layouts.get(data[:8]) or self._look_up(data)
+            unpack, at, whole, checksum, heard = self._layouts.get(data[:8]) or self._look_up(data)
             if at > size:
                 raise FormatError("shorter than its radio header", _FIX)
-            if flags_at:
-                flags = data[flags_at]
-                if flags & _BAD_FCS:
-                    raise FormatError("bad checksum", _FIX)
-                checksum = flags & _HAS_FCS != 0
-            if channel_at:
-                channel = _CHANNELS.get(data[channel_at] | data[channel_at + 1] << 8)
-            if signal_at:
-                rssi = data[signal_at]
-                if rssi > 127:
-                    rssi -= 256
-        elif link == BARE_80211_FCS:
-            checksum = True
-        elif link != BARE_80211:
+        elif link in (BARE_80211, BARE_80211_FCS):
+            unpack, at, whole, checksum, heard = _BARE
+            if link == BARE_80211_FCS:
+                checksum = True
+        else:
             raise FormatError(f"link type {link} is not 802.11", _FIX)
+        # Filled up, a short frame can be looked at in the same way: it may be of another kind, which is no damage.
+        flags, frequency, rssi, control, order, sender, sequence = unpack(data if size >= whole else data + _FILL)
+        if flags:
+            if flags & _BAD_FCS:
+                raise FormatError("bad checksum", _FIX)
+            checksum = flags & _HAS_FCS != 0
         if at >= size:
             raise FormatError("no frame", _FIX)
-        if data[at] != 0x40:  # version 0, management, probe request
+        if control != 0x40:  # version 0, management, probe request
             return None
         body, end = at + 24, size
         if cut:
             checksum = False
         elif checksum:
             end -= 4
-        if body <= end and data[at + 1] & 0x80:  # the order bit adds four bytes of HT control
+        if order & 0x80 and body <= end:  # the order bit adds four bytes of HT control
             body += 4
         if body > end:
             raise FormatError("shorter than its header", _FIX)
         names = self._names
         if not names.valid_from <= time < names.valid_until:
             names.rotate_at(time)
-        sender = data[at + 10 : at + 16]
         device = self._devices.get(hash(sender)) or names.device(sender)
         if body + 2 <= end and data[body] == 0:  # the SSID is stepped over, not looked at
             body += 2 + data[body + 1]
@@ -118,7 +126,15 @@ class ProbeParser:
         # The tuple at once: a named tuple's own constructor costs half as much again.
         return _new(
             ProbeRequest,
-            (time, device, kind, (data[at + 22] | data[at + 23] << 8) >> 4, sender[0] & 2 != 0, rssi, channel),
+            (
+                time,
+                device,
+                kind,
+                sequence >> 4,
+                sender[0] & 2 != 0,
+                rssi if heard else None,
+                _CHANNELS.get(frequency),
+            ),
         )
 
     def _look_up(self, data: bytes) -> _Layout:
@@ -187,4 +203,32 @@ def _checked(length: int, found: dict[int, int]) -> _Layout:
     wanted = {bit: found[bit] for bit in (_FLAGS, _CHANNEL, _SIGNAL) if bit in found}
     if length < 8 or any(at + _FIELDS[bit][1] > length for bit, at in wanted.items()):
         raise FormatError("radiotap fields longer than their header", _FIX)
-    return _Layout(length, wanted.get(_FLAGS, 0), wanted.get(_CHANNEL, 0), wanted.get(_SIGNAL, 0))
+    return _reader(length, wanted)
+
+
+_CODES = {_FLAGS: "B", _CHANNEL: "H2x", _SIGNAL: "b"}
+_FILL = bytes(24)
+
+
+def _reader(length: int, wanted: dict[int, int]) -> _Layout:
+    """``wanted``: where fields lie, by their bit. Bitmaps that repeat may bring them in any order."""
+    code, reached, places = "<", 0, []
+    for bit in sorted(_CODES, key=lambda bit: (wanted.get(bit, 0), bit)) if _jumbled(wanted) else _CODES:
+        places.append(bit)
+        if bit in wanted:
+            code += f"{wanted[bit] - reached}x{_CODES[bit]}"
+            reached = wanted[bit] + struct.calcsize("<" + _CODES[bit])
+        else:
+            code += "0s"
+    unpack: _Unpack = struct.Struct(f"{code}{length - reached}x{_MAC}").unpack_from
+    if places != list(_CODES):
+        plain, pick = unpack, itemgetter(*(places.index(bit) for bit in _CODES), *range(3, 7))
+        unpack = lambda data: pick(plain(data))  # noqa: E731
+    return _Layout(unpack, length, length + len(_FILL), False if _FLAGS in wanted else None, _SIGNAL in wanted)
+
+
+def _jumbled(wanted: dict[int, int]) -> bool:
+    return sorted(wanted) != sorted(wanted, key=wanted.__getitem__)
+
+
+_BARE = _reader(0, {})

@@ -20,6 +20,8 @@ _HT_VARIES = 0x4042
 _FILS_REQUEST = b"\x02"
 """FILS request parameters: present or not, and filled, by the scan."""
 
+_EXT_CAP_ONLY = bytes((_EXT_CAP, 0))
+
 _FIX = "damaged frames are counted and left out"
 
 
@@ -50,9 +52,14 @@ def _walk(elements: bytes, whole: bool) -> tuple[bytes, bool]:
         kind = elements[at]
         if kind not in _LOOKED_INTO:
             kept.append(elements[at:end])
+        elif kind == _EXT_CAP:  # its bits change with the purpose of the scan
+            kept.append(_EXT_CAP_ONLY)
+        elif kind == _HT and end - at >= 4:
+            bits = (elements[at + 2] | elements[at + 3] << 8) & ~_HT_VARIES
+            kept.append(elements[at : at + 2] + bits.to_bytes(2, "little") + elements[at + 4 : end])
         elif kind == _SSID:
             anonymous = False
-        else:
+        elif kind not in _LEFT_OUT:
             kept.append(_masked(kind, elements[at + 2 : end]))
         at = end
     return b"".join(kept), anonymous
@@ -60,15 +67,12 @@ def _walk(elements: bytes, whole: bool) -> tuple[bytes, bool]:
 
 def _masked(kind: int, body: bytes) -> bytes:
     """One element, masked, with its identifier and length before it so that no two lists run together."""
-    if kind in _LEFT_OUT or (kind == _VENDOR and body[:4] == _COUNTER):
-        return b""
-    if kind == _EXT_CAP:  # its bits change with the purpose of the scan
-        return bytes((kind, 0))
-    if kind == _VENDOR and body[:4] == _WPS:
-        body = _WPS
+    if kind == _VENDOR:
+        known = body[:4]
+        if known == _COUNTER:
+            return b""
+        if known == _WPS:
+            body = _WPS
     elif kind == _EXTENSION and body[:1] == _FILS_REQUEST:
         return b""
-    elif kind == _HT and len(body) >= 2:
-        bits = int.from_bytes(body[:2], "little") & ~_HT_VARIES
-        body = bits.to_bytes(2, "little") + body[2:]
     return bytes((kind, len(body))) + body

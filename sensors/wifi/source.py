@@ -8,6 +8,7 @@ import stat
 import time as clocks
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -98,14 +99,14 @@ class CaptureSource(Probes):
         self._files.close()
 
     def __iter__(self) -> Iterator[ProbeRequest | Silence]:
-        streams = [self._packets(*opened) for opened in self._open]
+        streams = [chain.from_iterable(self._fed(*opened)) for opened in self._open]
         merged = streams[0] if len(streams) == 1 else heapq.merge(*streams, key=_time)
         return self._readings(merged) if self._speed is None else self._paced(merged, self._speed)
 
-    def _packets(self, file: BinaryIO, parser: Parser, head: bytes, name: str) -> Iterator[Packet]:
+    def _fed(self, file: BinaryIO, parser: Parser, head: bytes, name: str) -> Iterator[Iterator[Packet]]:
         chunk = head
         while chunk:
-            yield from parser.feed(chunk)
+            yield parser.feed(chunk)
             try:
                 chunk = file.read(_CHUNK)
             except OSError as error:

@@ -318,7 +318,7 @@ def test_calibrating_finds_the_burst_interval_and_the_gate_of_a_place() -> None:
 def test_calibrating_on_too_little_is_refused() -> None:
     (window,) = windows(phone(1))
     rows = [row(window, people, "", 600) for people in (1.0, 0.0)]
-    with pytest.raises(FormatError, match="1 fully observed windows with people; 6 are needed"):
+    with pytest.raises(FormatError, match="1 windows with people, wholly recorded and counted; 6 are needed"):
         fit(rows, "", date(2026, 1, 1))
 
 

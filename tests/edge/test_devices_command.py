@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.edge.test_devices import SITE
-from tests.sensors.wifi_frames import FIXED, PHONE, pcap, probe, radiotap
+from tests.sensors.wifi_frames import ELEMENTS, FIXED, PHONE, element, pcap, probe, radiotap
 from tests.shared_data import shared
 
 DEMO = Path(__file__).resolve().parents[2] / "edge" / "demo"
@@ -268,3 +268,86 @@ def test_a_day_that_is_no_pair_is_a_usage_error(tmp_path: Path, word: str) -> No
     done = yingke("calibrate", "--day", word, "--out", tmp_path / "site.json")
     assert done.returncode == 2
     assert "--day" in done.stderr
+
+
+def simulated_day(path: Path, phones: int = 8, hours: float = 2) -> Path:
+    """Phones that probe every 50 s or so, each burst from a new address; nothing else."""
+    packets = []
+    for number in range(phones):
+        kind = ELEMENTS + element(221, b"\x00\x10\x18" + bytes([number]))
+        for step in range(int(hours * 72)):
+            address = b"\x02" + (number * 1000 + step).to_bytes(5, "big")
+            frame = probe(address, elements=kind, sequence=(step * 900 + number) % 4096)
+            packets.append((START + 6.1 * number + 50.0 * step, radiotap(frame)))
+    path.write_bytes(pcap(sorted(packets)))
+    return path
+
+
+def day_of(tmp_path: Path) -> str:
+    counts = people(tmp_path / "people.csv", [("2023-11-14T22:20:00+00:00", 8)])
+    return f"{simulated_day(tmp_path / 'day.pcap')}:{counts}"
+
+
+def refused(*arguments: object) -> tuple[str, str]:
+    done = yingke(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    error, fix = done.stderr.splitlines()
+    assert error.startswith("error: ")
+    assert fix.startswith("fix: ")
+    return error, fix
+
+
+def test_counts_of_another_day_are_refused_also_when_the_zone_is_said(tmp_path: Path) -> None:
+    other = people(tmp_path / "b.csv", [("2024-11-15 12:00:00", 3), ("2024-11-15 13:00:00", 0)])
+    day = ("calibrate", "--day", f"{simulated_day(tmp_path / 'day.pcap')}:{other}", "--out", tmp_path / "site.json")
+    assert "do not overlap" in refused(*day)[0]
+    error, fix = refused(*day, "--zone", "Asia/Shanghai")
+    assert error.startswith("error: 0 windows with people")
+    assert "the counts of its own day" in fix
+    assert "--zone" in fix
+
+
+def test_a_capture_without_a_probe_request_says_so_and_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "empty.pcap"
+    path.write_bytes(pcap([]))
+    counts = people(tmp_path / "b.csv", [("2023-11-14 12:00:00", 3)])
+    error, fix = refused("calibrate", "--day", f"{path}:{counts}", "--out", tmp_path / "site.json")
+    assert error == f"error: {path}: no probe request in it"
+    assert "monitor mode" in fix
+    done = yingke("count", path)
+    assert done.returncode == 0
+    assert done.stderr.startswith(f"warning: {path}: no probe request in it; capture in monitor mode")
+
+
+def test_too_long_windows_for_what_was_counted_are_refused(tmp_path: Path) -> None:
+    error, fix = refused("calibrate", "--day", day_of(tmp_path), "--window", 3600, "--out", tmp_path / "site.json")
+    assert "6 are needed" in error
+    assert "shorter --window" in fix
+
+
+def test_one_day_alone_is_taken_with_a_warning_and_short_windows_are_told_apart(tmp_path: Path) -> None:
+    site = tmp_path / "site.json"
+    done = yingke("calibrate", "--day", day_of(tmp_path), "--out", site)
+    assert done.returncode == 0, done.stderr
+    assert "left-out quarters of the day: off by" in done.stdout
+    assert done.stderr == "warning: one day tells little about others: count a second one and give both\n"
+    for window, warned in ((60, True), (600, False), (3600, False)):
+        counted_ = yingke("count", tmp_path / "day.pcap", "--calibration", site, "--window", window)
+        assert counted_.returncode == 0
+        assert ("calibrated with windows of 600 s" in counted_.stderr) == warned
+    assert json.loads(site.read_text())["strong_dbm"] == -50
+
+
+def test_a_calibration_that_cannot_be_written_or_read_is_named(tmp_path: Path) -> None:
+    error, fix = refused("calibrate", "--day", day_of(tmp_path), "--out", tmp_path / "none" / "site.json")
+    assert str(tmp_path / "none" / "site.json") in error
+    assert "--out" in fix
+    for text, words in (
+        ('{"t": 60}', "of this version: burst_interval_s"),
+        (SITE.model_dump_json()[:-1] + ',"v":2}', "of this version: v"),
+        ("[]", "of this version"),
+    ):
+        (tmp_path / "old.json").write_text(text)
+        error, fix = refused("count", tmp_path / "day.pcap", "--calibration", tmp_path / "old.json")
+        assert words in error
+        assert "yingke wifi calibrate" in fix

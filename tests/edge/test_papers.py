@@ -90,3 +90,13 @@ def test_the_sign_and_the_assessment_know_of_access_points_too() -> None:
     )
     known = facts(config)
     assert (known.wifi, known.wifi_minutes) == (("window",), 15)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_rule_14_the_assessment_names_what_is_kept_to_calibrate_wifi_by_the_doors(language: Any) -> None:
+    config = full(CHECK_IN)
+    assert "wifi-probes.db" not in dpia_markdown(config, language, DAY)
+    document = config.model_dump(mode="json", exclude_none=True)
+    document["edge"]["devices"]["probes"]["doors"] = ["in"]
+    told = dpia_markdown(EdgeFile.model_validate(document), language, DAY)
+    assert DPIA[language]["row_wifi_doors"].format(wifi_files="wifi-probes.db") in told

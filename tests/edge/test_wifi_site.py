@@ -1,14 +1,17 @@
 import math
 import random
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from edge.processors.devices import DevicesConfig, DevicesProcessor
+from edge.processors.doors import DoorBoard, Noting
 from edge.processors.estimate import Estimate
-from edge.processors.site import LEAST_REFIT, WEEK_S, DoorBoard, DriftTest, Learning, Noting
+from edge.processors.site import LEAST_REFIT, WEEK_S, DriftTest, Learning
 from sensors.readings import ProbeRequest
 from sync.events import DevicesWindow, Event, FootfallMinute, utc
 from tests.edge.test_devices import SITE, START, phone, windows
@@ -27,6 +30,7 @@ def minutes(start: float, number: int, people: float, place: str = "door") -> li
                 coverage=60,
                 revision=0,
                 occupancy=people,
+                kind="zone",
             ),
         )
         for step in range(number)
@@ -53,11 +57,11 @@ def test_the_board_knows_a_window_only_when_every_minute_of_it_was_counted() -> 
     assert board.mean(("door", "side"), START, 600) == 14
 
 
-def test_the_board_forgets_after_three_hours() -> None:
+def test_the_board_forgets_after_a_day() -> None:
     board = DoorBoard()
-    board.note(minutes(START, 24 * 60, 5))
+    board.note(minutes(START, 48 * 60, 5))
     assert board.mean(("door",), START, 600) is None
-    assert len(board._minutes) <= 181
+    assert len(board._minutes) <= 26 * 60 + 1
 
 
 def simulated(test: DriftTest, factor: float, number: int, seed: int) -> list[bool]:
@@ -177,3 +181,13 @@ def test_a_box_whose_doors_disagree_withholds_its_estimate(tmp_path: Path) -> No
     assert shown[0].inside is not None
     assert [window.withheld for window in shown[-3:]] == ["drifted"] * 3
     assert all(window.inside is None and window.bursts == 0 for window in shown[-3:])
+
+
+def test_a_box_that_kept_windows_before_strengths_were_kept_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "wifi.db"
+    with closing(sqlite3.connect(path)) as store, store:
+        store.execute("CREATE TABLE windows (start REAL PRIMARY KEY, people REAL, devices BLOB)")
+        store.execute("INSERT INTO windows VALUES (?, 9, ?)", (START - 600, bytes(9 * 12 * 4)))
+    learning = filled(path, LEAST_REFIT)
+    assert learning.calibration is not None
+    assert learning.calibration.strong_dbm == -50
