@@ -16,7 +16,7 @@ from sensors.readings import TagRead
 
 _CLIP: Final = 8.0
 """dB by which one epoch speaks for or against a room at most."""
-_CHANGE: Final = 60.0
+_CHANGE: Final = 100.0
 """dB that a change of room has to win back, once in and once out."""
 
 Values = dict[int, float]
