@@ -1,5 +1,6 @@
 """The numbers behind try-on sessions, each with its source."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +20,17 @@ class TryOnConfig(BaseModel):
         dict[Annotated[int, Field(ge=1, le=65535)], Name],
         Field(min_length=1, description="antenna to room; several antennas may serve one room"),
     ]
+    calibration: Annotated[
+        Path | None, Field(description="file that `yingke rfid calibrate` wrote for this reader")
+    ] = None
+    offsets_db: Annotated[
+        dict[Annotated[int, Field(ge=1, le=65535)], Annotated[float, Field(ge=-40, le=40)]],
+        Field(description="added to the level of an antenna; a calibration measures them"),
+    ] = {}
+    enter_room_dbm: Annotated[
+        dict[Name, Annotated[float, Field(ge=-120, le=0)]],
+        Field(description="enter_dbm of single rooms; a calibration measures them"),
+    ] = {}
     epoch_seconds: Annotated[Seconds, Field(description="start")] = 1.0
     window_seconds: Annotated[Seconds, Field(description="start: mean over 15 s")] = 15.0
     missing_dbm: Annotated[float, Field(ge=-120, le=-40, description="start: level of an epoch without a read")] = -82.0

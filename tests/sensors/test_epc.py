@@ -1,5 +1,4 @@
 import json
-from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
