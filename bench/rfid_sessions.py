@@ -223,7 +223,8 @@ class Score:
         return (
             f"F1 {self.f1:.3f}, worst seed {min(self.by_seed):.3f}, median seed {median(self.by_seed):.3f} "
             f"({self.hits} hit, {self.false} false, {self.missed} missed), room confused {share:.1%}, "
-            f"off by {self.edge(0.5):.1f} s, p95 {self.edge(0.95):.1f} s{kinds}, {self.cpu / self.reads * 1e6:.1f} µs/read"
+            f"off by {self.edge(0.5):.1f} s, p95 {self.edge(0.95):.1f} s{kinds}, "
+            f"{self.cpu / self.reads * 1e6:.1f} µs/read"
         )
 
 

@@ -17,8 +17,8 @@ from sensors.readings import TagRead
 _CLIP: Final = 8.0
 """dB by which one epoch speaks for or against a room at most."""
 _CHANGE: Final = 100.0
-"""dB that a change of room has to win back, once in and once out. Of 40, 60, 90 and 130, on the noise model's seeds 1 to
-3 at 4 dB walls and read rates of 0.35 to 0.6, 90 and more keep the most stays whole."""
+"""dB that a change of room has to win back, once in and once out. Of 40, 60, 90 and 130, on the noise model's seeds
+1 to 3 at 4 dB walls and read rates of 0.35 to 0.6, 90 and more keep the most stays whole."""
 
 Values = dict[int, float]
 """dB above ``missing_dbm`` of each place that saw the tag in an epoch."""

@@ -97,9 +97,10 @@ def calibrated(config: TryOnConfig) -> TryOnConfig:
     if config.calibration is None:
         return config
     found = load(config.calibration)
-    if missing := set(config.rooms) - set(found.offsets_db):
+    # Trays and other places that nobody walks into keep their levels as they are.
+    if not set(config.rooms) & set(found.offsets_db):
         raise SensorError(
-            f"calibration {config.calibration} lacks antenna {min(missing)}",
+            f"calibration {config.calibration} has none of the antennas of these rooms",
             "calibrate again with the rooms of the configuration",
         )
     return config.model_copy(
@@ -165,7 +166,7 @@ def _inside(walk: _Walk, peaks: dict[int, float], config: TryOnConfig) -> dict[s
 
 
 def _enter(inside: list[dict[int, float]], room: str, config: TryOnConfig) -> float:
-    """Lower where the room's own antennas heard the tag in less than half of the seconds: weak tags are weaker still."""
+    """Lower where the room's own antennas heard the tag in less than half of the seconds."""
     own = [antenna for antenna, name in config.rooms.items() if name == room]
     heard = sum(any(levels[antenna] > config.missing_dbm for antenna in own) for levels in inside)
     share = heard / max(len(inside), 1)

@@ -29,10 +29,8 @@ def read(value: int, scheme: Partitioned) -> Identity | str:
     if not scheme.text and value & (1 << left) - 1:
         return "bits are set where the standard wants zeros"
     prefix = f"{company:0{company_digits}d}"
-    if scheme.digits:
-        item = f"{reference:0{reference_digits}d}" if reference_digits else ""
-    else:
-        item = str(reference)
+    # A company prefix of 12 digits leaves no digit for the reference of some schemes.
+    item = f"{reference:0{reference_digits}d}" if reference_digits else "" if scheme.digits else str(reference)
     keys, uri = _written(scheme.family, prefix, item, serial)
     return Identity(scheme.name, keys, uri, value >> scheme.bits - 11 & 7, company_digits)
 

@@ -108,4 +108,5 @@ LONGEST_SERIAL: Final = 20
 
 def integer_bits(digits: int) -> int:
     """Bits that hold any number of so many digits (TDS 2.0 table B-1): the ceiling of digits × log2(10)."""
-    return (10**digits - 1).bit_length()
+    largest: int = 10**digits - 1
+    return largest.bit_length()
