@@ -18,6 +18,8 @@ _PER_NEPER: Final = 2.0
 """dB that a factor of e in likelihood counts for."""
 _REACH: Final = 60
 """Epochs before the lead began, and behind the lag after it ended, in which the edges are looked for."""
+_ONE_SIDED: Final = 6.0
+"""dB of contrast where the start or the end was not seen: an item put back on a rack beside a room rises as well."""
 _WALK: Final = 10
 """Seconds. In the noise model, people pass the other doors for 12 s before and after."""
 _SETTLED: Final = 60
@@ -91,7 +93,8 @@ def _verdict(
     if (end + 1 - start) * config.epoch_seconds < config.minimum_seconds:
         return None
     contrast = _contrast(trace, start, end, first, now, config)
-    if contrast is None or contrast < least_db:
+    whole = _both_seen(trace, start, end, first, now, config)
+    if contrast is None or contrast < (least_db if whole else max(least_db, _ONE_SIDED)):
         return None
     certain = _logistic((margin - 2.0) / 1.5) * _logistic((contrast - 5.0) / 2.0)
     worn = _worn(trace.room[start - trace.begin : end + 1 - trace.begin], config)
@@ -198,6 +201,10 @@ def _after(trace: _Trace, end: int, now: int, config: TryOnConfig) -> float | No
     if end + aside + length // 2 > now:
         return None
     return trace.mean(end + 1 + aside, min(end + 1 + aside + length, now + 1))
+
+
+def _both_seen(trace: _Trace, start: int, end: int, first: int, now: int, config: TryOnConfig) -> bool:
+    return _before(trace, start, first, config) is not None and _after(trace, end, now, config) is not None
 
 
 def _contrast(trace: _Trace, start: int, end: int, first: int, now: int, config: TryOnConfig) -> float | None:
