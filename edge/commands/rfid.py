@@ -262,6 +262,7 @@ def _document(session: "Session") -> dict[str, object]:
         "end": session.end,
         "kind": session.kind,
         "confidence": session.confidence,
+        "doubts": session.doubts,
     }
 
 

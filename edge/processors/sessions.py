@@ -143,6 +143,9 @@ class Tracker:
         self.first: int | None = None
         self.late = 0
         """Reads that came too late to be counted."""
+        self.dropped = 0
+        """Reads of further tags while ``most_tags`` were around."""
+        self._disturbed: deque[tuple[int, int, str]] = deque(maxlen=256)
         self._places = {antenna: self.names.index(room) for antenna, room in config.rooms.items()}
         self._tags: dict[str, Tag] = {}
         self._pending: dict[int, dict[str, dict[int, tuple[float, int]]]] = {}
@@ -169,6 +172,7 @@ class Tracker:
             self.first = self._next = epoch - self._late
         if epoch < self._next:
             self.late += 1
+            self.disturb(epoch, epoch, "late_reads")
             return
         if epoch > self._newest:
             self._newest = epoch
@@ -180,6 +184,12 @@ class Tracker:
             tags = self._pending[epoch] = {}
         places = tags.get(read.epc)
         if places is None:
+            if len(tags) >= self.config.most_tags or (
+                read.epc not in self._tags and len(self._tags) >= self.config.most_tags
+            ):
+                self.dropped += 1
+                self.disturb(epoch, epoch, "too_many_tags")
+                return
             places = tags[read.epc] = {}
         rssi, count = places.get(place, (-math.inf, 0))
         if read.rssi_dbm is None:
@@ -187,6 +197,17 @@ class Tracker:
         else:
             level = read.rssi_dbm + self._offsets.get(read.antenna, 0.0)
             places[place] = (rssi if rssi > level else level, count)
+
+    def disturb(self, start: int, end: int, reason: str) -> None:
+        """Say that the epochs ``start`` to ``end`` were not, or not wholly, observed."""
+        if self._disturbed and self._disturbed[-1][2] == reason and start <= self._disturbed[-1][1] + 1:
+            first, last, _ = self._disturbed.pop()
+            start, end = min(first, start), max(last, end)
+        self._disturbed.append((start, end, reason))
+
+    def doubts(self, start: int, end: int) -> tuple[str, ...]:
+        """Why what was seen in the epochs ``start`` to ``end`` is uncertain."""
+        return tuple(sorted({why for first, last, why in self._disturbed if first <= end and last >= start}))
 
     def behind(self, time: float) -> bool:
         """Whether ``time`` is so far before what was seen that the clock must have been set back."""

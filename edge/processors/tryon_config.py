@@ -64,6 +64,9 @@ class TryOnConfig(BaseModel):
     companion_seconds: Annotated[Seconds, Field(description="overlap in one room that makes two items companions")] = (
         10.0
     )
+    most_tags: Annotated[
+        int, Field(ge=100, le=1_000_000, description="tags followed at once; reads of more are dropped and counted")
+    ] = 20_000
     lateness_seconds: Annotated[float, Field(ge=0, le=60, description="reads may come so much out of order")] = 2.0
     silence_seconds: Annotated[
         Seconds,
