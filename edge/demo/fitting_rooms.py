@@ -306,7 +306,10 @@ class FittingRooms:
 
 def calibration_walk(scene: Scene, seconds: int = 40) -> list[TagRead]:
     """One tag carried through every room, ``seconds`` in each, 8 s of corridor between: what a calibration records."""
-    walker = FittingRooms(replace(scene, rack=0, visits_per_hour=0, passers_per_hour=0, trays=0, change_share=0))
+    gains = scene.gains[: scene.antennas - scene.trays]
+    walker = FittingRooms(
+        replace(scene, rack=0, visits_per_hour=0, passers_per_hour=0, trays=0, left_share=0, gains=gains)
+    )
     second = 5
     for room in range(scene.rooms):
         walker._carry(0, room, second, second + 8, second + 8 + seconds, None)

@@ -66,11 +66,11 @@ def judge(one: Finished, first: int, config: TryOnConfig) -> list[Verdict]:
     trace = _trace(one, first, min(one.now, stay.led + lookback(config)), config)
     margin = stay.margin / max(stay.epochs, 1) * config.epoch_seconds / config.window_seconds
     span = (stay.opened, stay.led)
-    whole = _verdict(trace, span, margin, first, one.now, config, config.contrast_db)
+    whole = _verdict(trace, span, margin, first, one, config, config.contrast_db)
     if whole is not None:
         return [whole]
     closer = _excursions(trace, span, config)
-    verdicts = (_verdict(trace, part, margin, first, one.now, config, config.closer_db) for part in closer)
+    verdicts = (_verdict(trace, part, margin, first, one, config, config.closer_db) for part in closer)
     return [verdict for verdict in verdicts if verdict is not None]
 
 
@@ -87,13 +87,13 @@ def entered(one: Finished, first: int, config: TryOnConfig) -> int | None:
 
 
 def _verdict(
-    trace: _Trace, span: tuple[int, int], margin: float, first: int, now: int, config: TryOnConfig, least_db: float
+    trace: _Trace, span: tuple[int, int], margin: float, first: int, one: Finished, config: TryOnConfig, least_db: float
 ) -> Verdict | None:
     start, end = _edge_in(trace, span[0]), _edge_out(trace, span[1])
     if (end + 1 - start) * config.epoch_seconds < config.minimum_seconds:
         return None
-    contrast = _contrast(trace, start, end, first, now, config)
-    whole = _both_seen(trace, start, end, first, now, config)
+    contrast = _contrast(trace, start, end, first, one.now, config)
+    whole = _both_seen(trace, start, end, first, min(one.now, one.heard), config)
     if contrast is None or contrast < (least_db if whole else max(least_db, _ONE_SIDED)):
         return None
     certain = _logistic((margin - 2.0) / 1.5) * _logistic((contrast - 5.0) / 2.0)

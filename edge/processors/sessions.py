@@ -55,11 +55,15 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A stay that is over, with the trace of values around it: everything that judging it takes."""
+    """A stay that is over, with the trace of values around it: everything that judging it takes.
+
+    ``heard`` is the last epoch with any read at all, of whatever tag: a silence behind that says little.
+    """
 
     tag: Tag
     stay: Stay
     now: int
+    heard: int
 
 
 def lookback(config: TryOnConfig) -> int:
@@ -330,7 +334,7 @@ class Tracker:
         stays, tag.closed = sorted(tag.closed, key=lambda stay: stay.opened), []
         for chain in chains(stays, self._merge):
             settled = chain if len(chain) == 1 else settle(tag.trace, chain, self._window)
-            yield from (Finished(tag, stay, epoch) for stay in settled)
+            yield from (Finished(tag, stay, epoch, self._newest) for stay in settled)
 
     def _forget(self, tag: Tag, epoch: int) -> None:
         oldest = epoch

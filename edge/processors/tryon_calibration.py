@@ -60,6 +60,12 @@ def calibrate(reads: Iterable[TagRead], config: TryOnConfig, tag: str | None = N
     carried = tag.upper() if tag else _most_read(taken)
     walk = _walk([read for read in taken if read.epc == carried], config)
     peaks = {antenna: _peak(walk, antenna, config.missing_dbm) for antenna in walk.antennas}
+    for antenna, peak in peaks.items():
+        if peak < config.missing_dbm + 2.0:
+            raise SensorError(
+                f"antenna {antenna} in {config.rooms[antenna]} hardly heard the tag",
+                "carry one tag through every room, 30 s or more in each, and check which antenna is in which room",
+            )
     inside = _inside(walk, peaks, config)
     offsets: dict[int, float] = {}
     for antenna in walk.antennas:

@@ -126,7 +126,7 @@ class Sessions:
                 found.add(old.epc)
         for tag, stay in tracker.around(one.stay.place, verdict.start, verdict.end):
             if tag.epc not in found and tag.epc != one.tag.epc:
-                start = entered(Finished(tag, stay, one.now), tracker.first or 0, config)
+                start = entered(Finished(tag, stay, one.now, one.heard), tracker.first or 0, config)
                 if start is not None and min(stay.led, verdict.end) + 1 - max(start, verdict.start) >= least:
                     found.add(tag.epc)
         return tuple(sorted(found - {one.tag.epc}))

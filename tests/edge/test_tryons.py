@@ -286,7 +286,7 @@ def test_a_burst_of_more_tags_than_are_followed_is_bounded_and_marks_what_it_dis
     for read in sorted([*QUIET, *at(2, 100, 300), *burst], key=lambda one: one.time):
         found += sessions.add(read)
     found += sessions.end()
-    assert sessions.dropped == 4000 - 98
+    assert 3000 < sessions.dropped < 4000
     assert [(one.room, one.doubts) for one in found] == [("room-2", ("too_many_tags",))]
 
 
