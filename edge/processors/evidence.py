@@ -18,7 +18,7 @@ _PER_NEPER: Final = 2.0
 """dB that a factor of e in likelihood counts for."""
 _REACH: Final = 60
 """Epochs before the lead began, and behind the lag after it ended, in which the edges are looked for."""
-_ONE_SIDED: Final = 6.0
+_ONE_SIDED: Final = 8.0
 """dB of contrast where the start or the end was not seen: an item put back on a rack beside a room rises as well."""
 _WALK: Final = 10
 """Seconds. In the noise model, people pass the other doors for 12 s before and after."""
@@ -94,7 +94,10 @@ def _verdict(
         return None
     contrast = _contrast(trace, start, end, first, one.now, config)
     whole = _both_seen(trace, start, end, first, min(one.now, one.heard), config)
-    if contrast is None or contrast < (least_db if whole else max(least_db, _ONE_SIDED)):
+    if not whole:
+        long = (end - start) * config.epoch_seconds > config.unseen_end_seconds
+        least_db = max(least_db, config.closer_db if long else _ONE_SIDED)
+    if contrast is None or contrast < least_db:
         return None
     certain = _logistic((margin - 2.0) / 1.5) * _logistic((contrast - 5.0) / 2.0)
     worn = _worn(trace.room[start - trace.begin : end + 1 - trace.begin], config)
