@@ -47,7 +47,7 @@ def ours_simulated(seed: int, **scene: Any) -> Day:
     rooms = FittingRooms(setting)
     reads = [read for second in range(setting.seconds) for read in rooms.reads(second)]
     end = setting.start + setting.seconds
-    names = {n: f"room-{n}" for n in range(1, setting.rooms + 1)}
+    names = setting.names()
     truth = [Stay(v.epc, names[v.antenna], v.start, v.end, v.worn is not None) for v in rooms.visits if v.end <= end]
     return Day(reads, truth, names, end)
 
