@@ -262,8 +262,7 @@ def _document(session: "Session") -> dict[str, object]:
         "end": session.end,
         "kind": session.kind,
         "confidence": session.confidence,
-        "doubts": session.doubts,
-    }
+    } | ({"doubts": session.doubts} if session.doubts else {})
 
 
 def _print_table(found: "list[Session]") -> None:

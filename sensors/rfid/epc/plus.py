@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from sensors.rfid.epc import tables as t
+import sensors.rfid.epc.tables as t
 from sensors.rfid.epc.identity import Identity, check_digit
 
 _INTEGER: Final = re.compile(r"0|[1-9][0-9]*")
