@@ -1,193 +1,117 @@
-"""RFID figures: cost of decoding (ours and llrpkit in the same run), and try-ons: cost, F1, edges, worn against hung.
+"""RFID figures: ``python -m bench.rfid [decode|sustained|epc|calibration|sessions]``, all of them without a name.
 
-Run ``python -m bench.rfid [--seeds N]``. Constants were chosen on seeds 1 to 5 of either simulation; what is printed
-comes from seeds 101 on. The outside judge is ../shared/tools/tryon_noise_model.py, by others, where it is present.
-CPU time, best of five for decoding. Both simulations are engineering assumptions: real rooms have to be measured.
+Decoding beside sllurp and llrpkit, EPCs beside epcpy and pyepc, try-on sessions beside "seen in the last 5 s" and SMURF
+with the strongest antenna. Constants were chosen on seeds 1 to 5 of either simulation; what is printed comes from seeds
+101 on. The outside judge is ../shared/tools/tryon_noise_model.py, by others, where it is present. CPU time. Both
+simulations are engineering assumptions: real rooms have to be measured.
 """
 
 import argparse
 import importlib.util
-import math
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
-from statistics import median
+import sys
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
-from edge.demo.fitting_rooms import FittingRooms, Scene
-from edge.processors.tryons import Session, TryOnConfig, sessions_of
-from sensors.readings import TagRead
-from sensors.rfid import messages as m
-from sensors.rfid.llrp import RO_ACCESS_REPORT, Decoder
+from bench import rfid_decoding, rfid_epc
+from bench.rfid_decoding import SHARED
+from bench.rfid_sessions import METHODS, START, Day, Score, ours_simulated, outside_simulated
+from edge.demo.fitting_rooms import Scene, calibration_walk
+from edge.processors.tryon_calibration import calibrate
+from edge.processors.tryons import TryOnConfig, sessions_of
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
-CALIBRATED_ON = range(1, 6)
-FIRST_REPORTED = 101
-START = 1_700_000_000.0
+CALIBRATED_ON: Final = range(1, 6)
+FIRST_REPORTED: Final = 101
+WORST: Final[dict[str, dict[str, Any]]] = {
+    "nominal": {},
+    "4 dB curtain, shadows, read rate 0.5": {"att_wall": 4.0, "pshadow": 0.45, "rr": 0.5, "worn_loss": 12.0},
+    "4 dB curtain, shadows, read rate 0.35": {"att_wall": 4.0, "pshadow": 0.4, "rr": 0.35},
+    "4 dB curtain, shadows half of the time, crowded": {"att_wall": 4.0, "pshadow": 0.5, "rr": 0.6, "lam": 0.03},
+}
+"""Parameters of the outside judge; its rack of 40 tags beside room 1 is always there."""
+OURS: Final[dict[str, dict[str, Any]]] = {
+    "nominal": {},
+    "left behind, changes of room, trays": {"left_share": 0.15, "change_share": 0.15, "trays": 2},
+    "4 dB walls, shadows, read rate 0.4": {"wall_db": 4.0, "shadow_share": 0.4, "read_rate": 0.4},
+    "the same, with a floor antenna": {"wall_db": 4.0, "shadow_share": 0.4, "read_rate": 0.4, "floor_antenna": True},
+}
 
 
-@dataclass(frozen=True)
-class Stay:
-    """The truth of either simulation."""
+def judge(name: str, seeds: range, day_of: Callable[[int], Day], methods: tuple[str, ...]) -> None:
+    """Print one line per method over all seeds; each day is made once."""
+    scores = {method: Score() for method in methods}
+    for seed in seeds:
+        day = day_of(seed)
+        for method, score in scores.items():
+            score.add(day, METHODS[method])
+    for method, score in scores.items():
+        print(f"{name} | {method} | {score.line()}", flush=True)
 
-    epc: str
-    room: str
-    start: float
-    end: float
-    worn: bool | None
 
-
-@dataclass
-class Score:
-    """Sums over seeds. A hit is the same item and room with an overlap of half the union of both times."""
-
-    hits: int = 0
-    false: int = 0
-    missed: int = 0
-    reads: int = 0
-    cpu: float = 0.0
-    edges: list[float] = field(default_factory=list)
-    kinds: dict[tuple[bool | None, str], int] = field(default_factory=dict)
-
-    def add(self, reads: list[TagRead], truth: list[Stay], rooms: dict[int, str], end: float) -> None:
-        began = time.process_time()
-        left = sessions_of(reads, TryOnConfig(rooms=rooms))
-        self.cpu += time.process_time() - began
-        self.reads += len(reads)
-        for stay in truth:
-            one = next((one for one in left if _same(one, stay)), None)
-            if one is None:
-                self.missed += 1
-                continue
-            left.remove(one)
-            self.hits += 1
-            self.edges += [abs(one.start - stay.start), abs(one.end - stay.end)]
-            self.kinds[stay.worn, one.kind] = self.kinds.get((stay.worn, one.kind), 0) + 1
-        self.false += sum(one.end < end - 15 for one in left)
-
-    def line(self) -> str:
-        f1 = 2 * self.hits / max(2 * self.hits + self.false + self.missed, 1)
-        edges = sorted(self.edges) or [math.nan]
-        kinds = ""
-        for worn, kind, name in ((True, "tried_on", "worn told"), (False, "in_room", "hung told")):
-            of = sum(count for (truth, _), count in self.kinds.items() if truth is worn)
-            kinds += f", {name} {self.kinds.get((worn, kind), 0)}/{of}" if of else ""
-        return (
-            f"F1 {f1:.3f} ({self.hits} hit, {self.false} false, {self.missed} missed), start and end off by "
-            f"{median(edges):.1f} s (p90 {edges[len(edges) * 9 // 10]:.1f}){kinds}, "
-            f"{self.cpu / self.reads * 1e6:.1f} µs/read"
+def sessions(seeds: range) -> None:
+    """Three methods on the mixes of both simulations."""
+    methods = tuple(METHODS)
+    for name, scene in OURS.items():
+        judge(f"our simulation, {name}", seeds, lambda seed, s=scene: ours_simulated(seed, **s), methods)  # type: ignore[misc]
+    if (model := _outside()) is None:
+        print("outside judge: ../shared/tools/tryon_noise_model.py is not here")
+        return
+    for name, scene in WORST.items():
+        judge(
+            f"outside judge, {name}",
+            seeds,
+            lambda seed, s=scene: outside_simulated(model, seed, T=5400, **s),  # type: ignore[misc]
+            methods,
         )
 
 
-def _same(one: Session, stay: Stay) -> bool:
-    both = min(one.end, stay.end) - max(one.start, stay.start)
-    return (one.epc, one.room) == (stay.epc, stay.room) and both >= (
-        max(one.end, stay.end) - min(one.start, stay.start)
-    ) / 2
-
-
-def ours(seeds: Iterable[int], **scene: Any) -> str:
-    """Our simulation, ``edge.demo.fitting_rooms``: borrowed rack items, passers-by, hung items."""
-    score = Score()
+def calibration(seeds: range) -> None:
+    """Antennas that hear 8 dB better and worse than each other, before and after a calibration walk."""
+    gains = (8.0, -6.0, 4.0, -8.0)
+    before, after = Score(), Score()
     for seed in seeds:
-        setting = Scene(START, seed, **scene)
-        rooms = FittingRooms(setting)
-        reads = [read for second in range(setting.seconds) for read in rooms.reads(second)]
-        end = setting.start + setting.seconds
-        names = {n: f"room-{n}" for n in range(1, setting.rooms + 1)}
-        truth = [
-            Stay(v.epc, names[v.antenna], v.start, v.end, v.worn is not None) for v in rooms.visits if v.end <= end
-        ]
-        score.add(reads, truth, names, end)
-    return score.line()
+        scene = Scene(START, seed, wall_db=6.0, gains=gains)
+        plain = TryOnConfig(rooms=scene.names())
+        found = calibrate(calibration_walk(scene), plain)
+        tuned = plain.model_copy(update={"offsets_db": found.offsets_db, "enter_room_dbm": found.enter_dbm})
+        day = ours_simulated(seed, wall_db=6.0, gains=gains)
+        before.add(day, lambda reads, _, c=plain: sessions_of(reads, c))  # type: ignore[misc]
+        after.add(day, lambda reads, _, c=tuned: sessions_of(reads, c))  # type: ignore[misc]
+    print(f"antennas +8 -6 +4 -8 dB | as they are | {before.line()}")
+    print(f"antennas +8 -6 +4 -8 dB | calibrated | {after.line()}", flush=True)
 
 
-def outside(model: ModuleType, seeds: Iterable[int], **scene: Any) -> str:
-    """The noise model by others; all its items are worn, so that hung ones cannot be scored."""
-    score = Score()
-    for seed in seeds:
-        day = model.simulate(seed=seed, **scene)
-        names = {n + 1: f"room-{n + 1}" for n in range(day["R"])}
-        reads = [
-            TagRead(START + second + 0.5, _epc(tag), antenna + 1, dbm)
-            for second in range(day["T"])
-            for tag, seen in day["obs"].get(second, {}).items()
-            for antenna, (_, dbm) in seen.items()
-        ]
-        truth = [
-            Stay(_epc(tag), names[room + 1], START + start, START + end + 1, True)
-            for room, start, end, tags in day["visits"]
-            for tag in tags
-        ]
-        score.add(reads, truth, names, START + day["T"])
-    return score.line()
-
-
-def _epc(tag: int) -> str:
-    return f"{0x30 << 88 | tag:024X}"
-
-
-def _best(work: Callable[[], int]) -> float:
-    """µs per read, the best of five."""
-    best = math.inf
-    for _ in range(5):
-        began = time.process_time()
-        count = work()
-        best = min(best, (time.process_time() - began) / count)
-    return best * 1e6
-
-
-def decoding(name: str, data: bytes) -> None:
-    """Bytes of a whole session to reads, by our decoder and by llrpkit."""
-
-    def mine() -> int:
-        decoder = Decoder()
-        decoder.feed(data)
-        return sum(1 for one in decoder.messages() for _ in decoder.reads(one))
-
-    cost = _best(mine)
-    text = f"{name}: {cost:.2f} µs/read ({1e6 / cost:,.0f} reads/s)"
-    if importlib.util.find_spec("llrpkit"):
-        decode_message = importlib.import_module("llrpkit.protocol").decode_message
-
-        def theirs() -> int:
-            count, position = 0, 0
-            while position < len(data):
-                length = int.from_bytes(data[position + 2 : position + 6], "big")
-                count += len(getattr(decode_message(data[position : position + length]), "tag_report_datas", ()))
-                position += length
-            return count
-
-        other = _best(theirs)
-        text += f"; llrpkit {other:.1f} µs/read, {other / cost:.0f} times ours"
-    print(text, flush=True)
-
-
-def main() -> None:
-    """Print every figure."""
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    arguments.add_argument("--seeds", type=int, default=3, help="how many, from 101 on")
-    seeds = range(FIRST_REPORTED, FIRST_REPORTED + arguments.parse_args().seeds)
-    assert not set(seeds) & set(CALIBRATED_ON)
-    report = m.tag_report(bytes.fromhex("3034257BF7194E4000001A85"), 1, -60, round(START * 1e6))
-    decoding("synthetic, 1 report a message", m.encode(RO_ACCESS_REPORT, 1, report) * 20_000)
-    decoding("synthetic, 50 reports a message", m.encode(RO_ACCESS_REPORT, 1, *[report] * 50) * 400)
-    for path in sorted(SHARED.glob("data/rfid/llrp_streams/*.s2c")):
-        decoding(path.name, path.read_bytes() * 10)
-    for wall in (4.0, 6.0, 8.0, 10.0, 15.0):
-        print(f"our simulation, walls {wall:g} dB: {ours(seeds, wall_db=wall)}", flush=True)
-    print(f"our simulation, floor antenna: {ours(seeds, floor_antenna=True)}", flush=True)
+def _outside() -> ModuleType | None:
     path = SHARED / "tools" / "tryon_noise_model.py"
     spec = importlib.util.spec_from_file_location("tryon_noise_model", path) if path.exists() else None
     if spec is None or spec.loader is None:
-        print("outside judge: ../shared/tools/tryon_noise_model.py is not here")
-        return
+        return None
     model = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(model)
-    for wall in (4.0, 6.0, 8.0, 10.0, 15.0):
-        print(f"outside judge, walls {wall:g} dB: {outside(model, seeds, att_wall=wall, T=7200)}", flush=True)
+    return model
+
+
+def main() -> None:
+    """Print the figures asked for."""
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    arguments.add_argument("part", nargs="?", choices=("decode", "sustained", "epc", "sessions", "calibration"))
+    arguments.add_argument("--seeds", type=int, default=3, help="how many")
+    arguments.add_argument("--first", type=int, default=FIRST_REPORTED, help="seed")
+    arguments.add_argument("--peers", default=sys.executable, help="an interpreter that has the peers' packages")
+    arguments.add_argument("--trips", type=int, default=1_000_000, help="random EPC round trips")
+    given = arguments.parse_args()
+    seeds = range(given.first, given.first + given.seeds)
+    assert not set(seeds) & set(CALIBRATED_ON)
+    parts: dict[str, Callable[[], None]] = {
+        "decode": lambda: rfid_decoding.compare(given.peers),
+        "sustained": rfid_decoding.sustained,
+        "epc": lambda: rfid_epc.main(given.peers, given.trips),
+        "calibration": lambda: calibration(seeds),
+        "sessions": lambda: sessions(seeds),
+    }
+    for name, part in parts.items():
+        if given.part in (None, name):
+            part()
 
 
 if __name__ == "__main__":

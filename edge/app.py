@@ -20,6 +20,7 @@ from edge.processors.devices import DevicesProcessor
 from edge.processors.doors import DoorBoard, Noting, nights
 from edge.processors.followed import FollowedProcessor
 from edge.processors.footfall import FootfallProcessor
+from edge.processors.tryon_calibration import calibrated
 from edge.processors.tryons import TryOnProcessor
 from edge.runtime import Heartbeat, SensorLoop
 from models.gate import open_people
@@ -105,7 +106,7 @@ def _rfid(config: EdgeFile, now: Now, board: BadgeBoard, members: Members | None
     parts: list[Part] = []
     for rfid in config.sensors.rfid:
         tryons, badges = config.edge.tryons.get(rfid.name), config.edge.badges.get(rfid.name)
-        processor: Processor[Any] | None = TryOnProcessor(rfid.name, tryons) if tryons else None
+        processor: Processor[Any] | None = TryOnProcessor(rfid.name, calibrated(tryons)) if tryons else None
         if badges is not None:
             processor = BadgeProcessor(rfid.name, badges, board, processor)
         if members is not None:

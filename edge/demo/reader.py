@@ -44,7 +44,7 @@ class EmulatedReader:
         elapsed: Callable[[], float] | None = None,
     ) -> None:
         self.rooms = FittingRooms(replace(scene, start=start) if scene else Scene(start=start, seed=seed, seconds=DAY))
-        self.antennas = self.rooms.scene.rooms + self.rooms.scene.floor_antenna
+        self.antennas = self.rooms.scene.antennas
         self._start, self._speed = start, speed
         self._address = (host, port)
         self._elapsed = elapsed

@@ -14,6 +14,12 @@ _CLIP: Final = 6.0
 _DIP: Final = 14.0
 """dB. How far one read inside may fall below the usual level. Of 6, 10, 14 and 17, tried on seeds 1 to 3 of the noise
 model, 14 puts the most starts and ends within 3 s; lower cuts a shadow at the door off, higher takes in the walk."""
+_PER_NEPER: Final = 2.0
+"""dB that a factor of e in likelihood counts for."""
+_REACH: Final = 60
+"""Epochs before the lead began, and behind the lag after it ended, in which the edges are looked for."""
+_ONE_SIDED: Final = 8.0
+"""dB of contrast where the start or the end was not seen: an item put back on a rack beside a room rises as well."""
 _WALK: Final = 10
 """Seconds. In the noise model, people pass the other doors for 12 s before and after."""
 _SETTLED: Final = 60
@@ -60,11 +66,11 @@ def judge(one: Finished, first: int, config: TryOnConfig) -> list[Verdict]:
     trace = _trace(one, first, min(one.now, stay.led + lookback(config)), config)
     margin = stay.margin / max(stay.epochs, 1) * config.epoch_seconds / config.window_seconds
     span = (stay.opened, stay.led)
-    whole = _verdict(trace, span, margin, first, one.now, config, config.contrast_db)
+    whole = _verdict(trace, span, margin, first, one, config, config.contrast_db)
     if whole is not None:
         return [whole]
     closer = _excursions(trace, span, config)
-    verdicts = (_verdict(trace, part, margin, first, one.now, config, config.closer_db) for part in closer)
+    verdicts = (_verdict(trace, part, margin, first, one, config, config.closer_db) for part in closer)
     return [verdict for verdict in verdicts if verdict is not None]
 
 
@@ -81,12 +87,16 @@ def entered(one: Finished, first: int, config: TryOnConfig) -> int | None:
 
 
 def _verdict(
-    trace: _Trace, span: tuple[int, int], margin: float, first: int, now: int, config: TryOnConfig, least_db: float
+    trace: _Trace, span: tuple[int, int], margin: float, first: int, one: Finished, config: TryOnConfig, least_db: float
 ) -> Verdict | None:
     start, end = _edge_in(trace, span[0]), _edge_out(trace, span[1])
     if (end + 1 - start) * config.epoch_seconds < config.minimum_seconds:
         return None
-    contrast = _contrast(trace, start, end, first, now, config)
+    contrast = _contrast(trace, start, end, first, one.now, config)
+    whole = _both_seen(trace, start, end, first, min(one.now, one.heard), config)
+    if not whole:
+        long = (end - start) * config.epoch_seconds > config.unseen_end_seconds
+        least_db = max(least_db, config.closer_db if long else _ONE_SIDED)
     if contrast is None or contrast < least_db:
         return None
     certain = _logistic((margin - 2.0) / 1.5) * _logistic((contrast - 5.0) / 2.0)
@@ -143,17 +153,22 @@ def _scores(trace: _Trace, start: int, end: int, inside: list[float]) -> list[fl
     """
     seen = sorted(value for value in inside if value > 0)
     line = (seen[len(seen) * 6 // 10] if seen else 0.0) - _DIP
+    absent = max(-_CLIP, _PER_NEPER * math.log(max(1 - len(seen) / max(len(inside), 1), 0.01)))
     scores = []
     for index in range(max(start - trace.begin, 0), min(end + 1 - trace.begin, len(trace.room))):
         value = trace.room[index]
-        outside = value <= 0 or trace.other[index] > value + _CLIP
-        scores.append(-_CLIP if outside else max(-_CLIP, min(_CLIP, value - line)))
+        if value <= 0:
+            scores.append(absent if trace.other[index] <= 0 else -_CLIP)
+        elif trace.other[index] > value + _CLIP:
+            scores.append(-_CLIP)
+        else:
+            scores.append(max(-_CLIP, min(_CLIP, value - line)))
     return scores
 
 
 def _edge_in(trace: _Trace, opened: int) -> int:
     """The epoch from which on the item was inside: the change point with the highest sum of scores behind it."""
-    low, at = max(opened - 20, trace.begin), opened - trace.begin
+    low, at = max(opened - _REACH, trace.begin), opened - trace.begin
     scores = _scores(trace, low, opened + 15, trace.room[at : at + 30])
     best, total, edge = -math.inf, 0.0, len(scores) - 1
     for index in range(len(scores) - 1, -1, -1):
@@ -165,7 +180,7 @@ def _edge_in(trace: _Trace, opened: int) -> int:
 
 def _edge_out(trace: _Trace, led: int) -> int:
     """The last epoch inside, likewise. The level leads on for up to a window after the item has gone."""
-    low, at = max(led - 35, trace.begin), led - trace.begin
+    low, at = max(led - _REACH - 15, trace.begin), led - trace.begin
     scores = _scores(trace, low, led, trace.room[max(at - 45, 0) : max(at - 12, 1)])
     best, total, edge = -math.inf, 0.0, 0
     for index, score in enumerate(scores):
@@ -189,6 +204,10 @@ def _after(trace: _Trace, end: int, now: int, config: TryOnConfig) -> float | No
     if end + aside + length // 2 > now:
         return None
     return trace.mean(end + 1 + aside, min(end + 1 + aside + length, now + 1))
+
+
+def _both_seen(trace: _Trace, start: int, end: int, first: int, now: int, config: TryOnConfig) -> bool:
+    return _before(trace, start, first, config) is not None and _after(trace, end, now, config) is not None
 
 
 def _contrast(trace: _Trace, start: int, end: int, first: int, now: int, config: TryOnConfig) -> float | None:

@@ -1,5 +1,6 @@
 """The numbers behind try-on sessions, each with its source."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,18 +20,33 @@ class TryOnConfig(BaseModel):
         dict[Annotated[int, Field(ge=1, le=65535)], Name],
         Field(min_length=1, description="antenna to room; several antennas may serve one room"),
     ]
+    calibration: Annotated[
+        Path | None, Field(description="file that `yingke rfid calibrate` wrote for this reader")
+    ] = None
+    offsets_db: Annotated[
+        dict[Annotated[int, Field(ge=1, le=65535)], Annotated[float, Field(ge=-40, le=40)]],
+        Field(description="added to the level of an antenna; a calibration measures them"),
+    ] = {}
+    enter_room_dbm: Annotated[
+        dict[Name, Annotated[float, Field(ge=-120, le=0)]],
+        Field(description="enter_dbm of single rooms; a calibration measures them"),
+    ] = {}
     epoch_seconds: Annotated[Seconds, Field(description="start")] = 1.0
     window_seconds: Annotated[Seconds, Field(description="start: mean over 15 s")] = 15.0
     missing_dbm: Annotated[float, Field(ge=-120, le=-40, description="start: level of an epoch without a read")] = -82.0
-    enter_dbm: Annotated[float, Field(ge=-120, le=0, description="start; calibrate per store")] = -76.0
-    margin_db: Annotated[float, Field(ge=0, le=40, description="start: lead over the next best place to enter")] = 2.0
+    enter_dbm: Annotated[float, Field(ge=-120, le=0, description="chosen on noise model seeds 1 to 3")] = -77.5
+    margin_db: Annotated[
+        float, Field(ge=0, le=40, description="lead over the next best place to enter; chosen likewise")
+    ] = 1.5
     hold_seconds: Annotated[Seconds, Field(description="start: how long the lead must last to enter")] = 8.0
-    leave_seconds: Annotated[Seconds, Field(description="start: how long another place must lead to leave")] = 20.0
-    merge_seconds: Annotated[Seconds, Field(description="start: a shorter absence is no absence")] = 45.0
+    leave_seconds: Annotated[
+        Seconds, Field(description="how long another place must lead to leave; chosen likewise")
+    ] = 30.0
+    merge_seconds: Annotated[Seconds, Field(description="a shorter absence is no absence; chosen likewise")] = 60.0
     minimum_seconds: Annotated[Seconds, Field(description="start: a shorter stay is a walk past the door")] = 20.0
     contrast_db: Annotated[
-        float, Field(ge=0, le=60, description="how much the level must rise at the start and fall at the end")
-    ] = 6.0
+        float, Field(ge=0, le=60, description="rise at the start and fall at the end; chosen likewise")
+    ] = 3.5
     closer_db: Annotated[
         float, Field(ge=0, le=60, description="rise that shows an item kept beside a room to be taken into it")
     ] = 12.0
@@ -48,6 +64,9 @@ class TryOnConfig(BaseModel):
     companion_seconds: Annotated[Seconds, Field(description="overlap in one room that makes two items companions")] = (
         10.0
     )
+    most_tags: Annotated[
+        int, Field(ge=100, le=1_000_000, description="tags followed at once; reads of more are dropped and counted")
+    ] = 20_000
     lateness_seconds: Annotated[float, Field(ge=0, le=60, description="reads may come so much out of order")] = 2.0
     silence_seconds: Annotated[
         Seconds,

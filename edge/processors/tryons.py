@@ -17,7 +17,7 @@ from edge.processors.evidence import Verdict, entered, judge
 from edge.processors.sessions import Finished, Tracker
 from edge.processors.tryon_config import TryOnConfig
 from sensors.readings import TagRead
-from sensors.rfid.epc import decode
+from sensors.rfid.epc import decode, is_blank
 from sync.events import Event, TryOn, is_epc, utc
 
 __all__ = ["Session", "Sessions", "TryOnConfig", "TryOnProcessor", "sessions_of"]
@@ -28,12 +28,15 @@ _EPC: Final = re.compile(r"([0-9A-F]{4}){2,31}")
 
 @lru_cache(maxsize=65536)
 def _usable(epc: str) -> bool:
-    return _EPC.fullmatch(epc) is not None
+    return _EPC.fullmatch(epc) is not None and not is_blank(epc)
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One item in one room; times in epoch seconds as in the reads. ``confidence`` is for ``kind`` in that room."""
+    """One item in one room; times in epoch seconds as in the reads. ``confidence`` is for ``kind`` in that room.
+
+    ``doubts``: why it is uncertain, which halves the confidence: ``reader_lost``, ``too_many_tags``, ``late_reads``.
+    """
 
     epc: str
     room: str
@@ -42,6 +45,7 @@ class Session:
     kind: Literal["in_room", "tried_on"]
     confidence: float
     companions: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 class Sessions:
@@ -51,12 +55,30 @@ class Sessions:
         self._config = config
         self._tracker = Tracker(config)
         self._recent: list[Session] = []
+        self._lost: float | None = None
+        self.blank = 0
+        """Reads of an EPC of all zeros, which many tags share: they are nobody's item."""
+
+    @property
+    def dropped(self) -> int:
+        """Reads that were not counted: of too many tags at once, or too late."""
+        return self._tracker.dropped + self._tracker.late
+
+    def lost(self, now: float) -> None:
+        """The reader is gone: from ``now`` until the next read nothing was observed."""
+        if self._lost is None:
+            self._lost = now
 
     def add(self, read: TagRead) -> list[Session]:
         """Take one read; the sessions that are over by its time."""
         tracker = self._tracker
         if not _usable(read.epc):
+            self.blank += is_blank(read.epc)
             return []
+        if self._lost is not None:
+            seconds = self._config.epoch_seconds
+            tracker.disturb(int(self._lost // seconds), int(max(read.time, self._lost) // seconds), "reader_lost")
+            self._lost = None
         found: list[Session] = []
         if tracker.due(read.time):
             found = self._judged(tracker.advance(read.time))
@@ -84,7 +106,11 @@ class Sessions:
         seconds = self._config.epoch_seconds
         start, end = verdict.start * seconds, (verdict.end + 1) * seconds
         room, near = self._tracker.names[one.stay.place], self._companions(one, verdict)
-        session = Session(one.tag.epc, room, start, end, verdict.kind, verdict.confidence, near)
+        doubts = self._tracker.doubts(verdict.start, verdict.end)
+        if self._lost is not None and end > self._lost - self._config.merge_seconds:
+            doubts = tuple(sorted({*doubts, "reader_lost"}))
+        confidence = round(verdict.confidence / 2, 3) if doubts else verdict.confidence
+        session = Session(one.tag.epc, room, start, end, verdict.kind, confidence, near, doubts)
         self._recent = [old for old in self._recent if old.end > start - self._config.longest_seconds]
         self._recent.append(session)
         return session
@@ -100,7 +126,7 @@ class Sessions:
                 found.add(old.epc)
         for tag, stay in tracker.around(one.stay.place, verdict.start, verdict.end):
             if tag.epc not in found and tag.epc != one.tag.epc:
-                start = entered(Finished(tag, stay, one.now), tracker.first or 0, config)
+                start = entered(Finished(tag, stay, one.now, one.heard), tracker.first or 0, config)
                 if start is not None and min(stay.led, verdict.end) + 1 - max(start, verdict.start) >= least:
                     found.add(tag.epc)
         return tuple(sorted(found - {one.tag.epc}))
@@ -125,6 +151,10 @@ class TryOnProcessor:
 
     def flush(self, now: float, /) -> Sequence[Event]:
         return [self._event(session) for session in self._sessions.advance(now)]
+
+    def lost(self, now: float, /) -> None:
+        """What goes on while the reader is away is uncertain (``Losing``)."""
+        self._sessions.lost(now)
 
     def close(self, now: float, /) -> Sequence[Event]:
         return [*self.flush(now), *(self._event(session) for session in self._sessions.end())]

@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from bench import rfid
+from bench.rfid_sessions import Score, outside_simulated
 from edge.demo.fitting_rooms import FittingRooms, Scene, Visit
 from edge.processors.tryons import Session, Sessions, TryOnConfig, TryOnProcessor, sessions_of
 from sensors.readings import TagRead
@@ -252,3 +254,54 @@ def test_a_session_that_is_still_open_when_the_box_stops_is_not_lost() -> None:
     [event] = processor.close(START + 250)
     assert isinstance(event.data, TryOn)
     assert event.data.room == "room-2"
+
+
+def test_a_tag_of_all_zeros_is_nobodys_item_and_is_counted() -> None:
+    sessions = Sessions(ROOMS)
+    for read in at(2, 100, 300, epc="0" * 24):
+        assert sessions.add(read) == []
+    assert sessions.end() == []
+    assert sessions.blank == 400
+
+
+def test_a_session_in_which_the_reader_was_lost_is_half_as_sure_and_says_why() -> None:
+    sure, doubted = Sessions(ROOMS), Sessions(ROOMS)
+    reads = [*QUIET[:400], *at(2, 200, 300), *at(2, 320, 420), *QUIET[840:1400]]
+    found: dict[Sessions, list[Session]] = {sure: [], doubted: []}
+    for read in sorted(reads, key=lambda one: one.time):
+        if read.time == START + 320:
+            doubted.lost(START + 300)
+        for one, taken in found.items():
+            taken += one.add(read)
+    (plain,), (unsure,) = (taken + one.end() for one, taken in found.items())
+    assert (plain.room, plain.doubts) == ("room-2", ())
+    assert (unsure.room, unsure.doubts) == ("room-2", ("reader_lost",))
+    assert unsure.confidence == pytest.approx(plain.confidence / 2, abs=0.001)
+
+
+def test_a_burst_of_more_tags_than_are_followed_is_bounded_and_marks_what_it_disturbed() -> None:
+    sessions = Sessions(ROOMS.model_copy(update={"most_tags": 100}))
+    found: list[Session] = []
+    burst = [TagRead(START + 200 + n / 1000, f"30{n:022X}", 3, -50.0) for n in range(4000)]
+    for read in sorted([*QUIET, *at(2, 100, 300), *burst], key=lambda one: one.time):
+        found += sessions.add(read)
+    found += sessions.end()
+    assert 3000 < sessions.dropped < 4000
+    assert [(one.room, one.doubts) for one in found] == [("room-2", ("too_many_tags",))]
+
+
+def test_reads_that_come_twice_change_nothing() -> None:
+    once = [*QUIET, *at(2, 100, 300)]
+    assert found(once, once) == found(once)
+
+
+@pytest.mark.parametrize("seed", [311, 312])
+def test_in_the_worst_mix_of_the_outside_noise_model_f1_is_at_least_90_percent(seed: int) -> None:
+    model = rfid._outside()
+    if model is None:
+        pytest.skip("needs ../shared/tools/tryon_noise_model.py")
+    score = Score()
+    score.add(outside_simulated(model, seed, T=1800, att_wall=4.0, pshadow=0.4, rr=0.35))
+    assert score.f1 >= 0.9
+    assert score.confused <= 0.02 * (score.hits + score.missed)
+    assert score.edge(0.5) <= 5

@@ -292,3 +292,27 @@ def test_the_emulated_reader_reports_in_store_time_at_the_speed_it_is_given() ->
     with EmulatedReader(start=1_700_000_000.0, speed=300.0, seed=3) as reader:
         again = list(store_reads(reader, 10))
     assert {read.epc[:14] for read in again} <= {read.epc[:14] for read in reads}
+
+
+@pytest.mark.parametrize("name", ["llrpkit", "llrpjs"])
+def test_a_reader_that_is_killed_and_started_again_in_the_middle_gives_no_read_that_it_did_not_send(name: str) -> None:
+    known: set[str] = set()
+    times: list[float] = []
+    began = time.time()
+    for _ in range(2):
+        with contextlib.ExitStack() as process:
+            source = entered(LlrpSource("127.0.0.1", process.enter_context(READERS[name]())))
+            try:
+                tags = (one for one in source if isinstance(one, TagRead))
+                reads = list(itertools.islice(tags, 60))
+                process.close()  # killed in the middle of its reports
+                with pytest.raises(SourceError, match="lost RFID reader"):
+                    reads += list(tags)
+            finally:
+                source.__exit__(None, None, None)
+        known |= {read.epc for read in reads}
+        times += [read.time for read in reads]
+    # Both peers answer with at most 40 tags of their own, antennas 1 to 4, and the moment of the read.
+    assert 1 < len(known) <= 40
+    assert len(times) >= 120
+    assert all(began - 5 < moment < time.time() + 5 for moment in times)
