@@ -47,7 +47,7 @@ def _print_lines(reads: "Iterator[TagRead]") -> None:
 
 
 def _print_summary(reads: "Iterator[TagRead]") -> None:
-    from sensors.rfid.epc import decode as sgtin
+    from sensors.rfid.epc import Identity, identify
 
     counts: Counter[str] = Counter()
     antennas: Counter[int] = Counter()
@@ -63,8 +63,9 @@ def _print_summary(reads: "Iterator[TagRead]") -> None:
         for antenna, count in sorted(antennas.items()):
             click.echo(f"  antenna {antenna or 'not told'}: {count}")
         for epc, count in counts.most_common(20):
-            product = sgtin(epc)
-            click.echo(f"{count:8d}  {epc}  {product.uri if product else ''}".rstrip())
+            found = identify(epc)
+            said = found.uri or found.element_string if isinstance(found, Identity) else found.scheme
+            click.echo(f"{count:8d}  {epc}  {said}")
         if len(counts) > 20:
             click.echo(f"          and {len(counts) - 20} more tags")
 

@@ -14,6 +14,10 @@ _CLIP: Final = 6.0
 _DIP: Final = 14.0
 """dB. How far one read inside may fall below the usual level. Of 6, 10, 14 and 17, tried on seeds 1 to 3 of the noise
 model, 14 puts the most starts and ends within 3 s; lower cuts a shadow at the door off, higher takes in the walk."""
+_PER_NEPER: Final = 2.0
+"""dB that a factor of e in likelihood counts for."""
+_REACH: Final = 60
+"""Epochs before the lead began, and behind the lag after it ended, in which the edges are looked for."""
 _WALK: Final = 10
 """Seconds. In the noise model, people pass the other doors for 12 s before and after."""
 _SETTLED: Final = 60
@@ -143,17 +147,22 @@ def _scores(trace: _Trace, start: int, end: int, inside: list[float]) -> list[fl
     """
     seen = sorted(value for value in inside if value > 0)
     line = (seen[len(seen) * 6 // 10] if seen else 0.0) - _DIP
+    absent = max(-_CLIP, _PER_NEPER * math.log(max(1 - len(seen) / max(len(inside), 1), 0.01)))
     scores = []
     for index in range(max(start - trace.begin, 0), min(end + 1 - trace.begin, len(trace.room))):
         value = trace.room[index]
-        outside = value <= 0 or trace.other[index] > value + _CLIP
-        scores.append(-_CLIP if outside else max(-_CLIP, min(_CLIP, value - line)))
+        if value <= 0:
+            scores.append(absent if trace.other[index] <= 0 else -_CLIP)
+        elif trace.other[index] > value + _CLIP:
+            scores.append(-_CLIP)
+        else:
+            scores.append(max(-_CLIP, min(_CLIP, value - line)))
     return scores
 
 
 def _edge_in(trace: _Trace, opened: int) -> int:
     """The epoch from which on the item was inside: the change point with the highest sum of scores behind it."""
-    low, at = max(opened - 20, trace.begin), opened - trace.begin
+    low, at = max(opened - _REACH, trace.begin), opened - trace.begin
     scores = _scores(trace, low, opened + 15, trace.room[at : at + 30])
     best, total, edge = -math.inf, 0.0, len(scores) - 1
     for index in range(len(scores) - 1, -1, -1):
@@ -165,7 +174,7 @@ def _edge_in(trace: _Trace, opened: int) -> int:
 
 def _edge_out(trace: _Trace, led: int) -> int:
     """The last epoch inside, likewise. The level leads on for up to a window after the item has gone."""
-    low, at = max(led - 35, trace.begin), led - trace.begin
+    low, at = max(led - _REACH - 15, trace.begin), led - trace.begin
     scores = _scores(trace, low, led, trace.room[max(at - 45, 0) : max(at - 12, 1)])
     best, total, edge = -math.inf, 0.0, 0
     for index, score in enumerate(scores):

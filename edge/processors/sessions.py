@@ -7,11 +7,17 @@ while that room's level leads; see ``TryOnConfig`` for every number and where it
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from edge.processors.tryon_config import TryOnConfig
 from sensors.readings import TagRead
+
+_CLIP: Final = 8.0
+"""dB by which one epoch speaks for or against a room at most."""
+_CHANGE: Final = 100.0
+"""dB that a change of room has to win back, once in and once out."""
 
 Values = dict[int, float]
 """dB above ``missing_dbm`` of each place that saw the tag in an epoch."""
@@ -43,7 +49,7 @@ class Tag:
     candidate: int = -1
     since: int = 0
     stay: Stay | None = None
-    closed: dict[int, Stay] = field(default_factory=dict)
+    closed: list[Stay] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,72 @@ def lookback(config: TryOnConfig) -> int:
     """Epochs before and after a stay that judging it takes: the lag of window and hold, the walk, and the contrast."""
     seconds = config.window_seconds + config.hold_seconds + config.contrast_seconds + 20
     return math.ceil(seconds / config.epoch_seconds)
+
+
+def chains(stays: list[Stay], gap: int) -> list[list[Stay]]:
+    """Stays of one tag, by start, in groups with at most ``gap`` epochs between one and the next."""
+    found: list[list[Stay]] = []
+    for stay in stays:
+        if found and stay.opened - max(one.led for one in found[-1]) <= gap:
+            found[-1].append(stay)
+        else:
+            found.append([stay])
+    return found
+
+
+def settle(trace: Iterable[tuple[int, Values]], chain: list[Stay], window: int) -> list[Stay]:
+    """Which of the rooms of a chain a tag was in, looking at all of it at once.
+
+    As it happens, a shadow makes a neighbour lead for half a minute; afterwards that is told from a change of room. The
+    most likely path through the rooms (Viterbi): each epoch speaks for a room by its lead in dB, at most ``_CLIP``; each
+    change costs ``_CHANGE``.
+    """
+    begin, end = chain[0].opened, max(stay.led for stay in chain)
+    places = sorted({stay.place for stay in chain})
+    if len(places) == 1:
+        return [_joined(chain)]
+    epochs = [(epoch, values) for epoch, values in trace if begin <= epoch <= end]
+    best, came = dict.fromkeys(places, 0.0), []
+    for _, values in epochs:
+        top = max(places, key=lambda place: best[place])
+        back = {place: top if best[top] - _CHANGE > best[place] else place for place in places}
+        best = {
+            place: best[before] - (_CHANGE if before != place else 0.0) + _clipped(_lead(values, place))
+            for place, before in back.items()
+        }
+        came.append(back)
+    place, path = max(places, key=lambda place: best[place]), []
+    for back in reversed(came):
+        path.append(place)
+        place = back[place]
+    settled: list[Stay] = []
+    for (epoch, values), place in zip(epochs, reversed(path), strict=True):
+        if not settled or settled[-1].place != place:
+            settled.append(Stay(place, epoch, epoch))
+        stay = settled[-1]
+        stay.led, stay.epochs = epoch, stay.epochs + 1
+        stay.margin += _lead(values, place) * window
+    return settled
+
+
+def _joined(chain: list[Stay]) -> Stay:
+    last = max(stay.led for stay in chain)
+    return Stay(
+        chain[0].place,
+        chain[0].opened,
+        last,
+        sum(stay.epochs for stay in chain),
+        sum(stay.margin for stay in chain),
+    )
+
+
+def _lead(values: Values, place: int) -> float:
+    """dB by which ``place`` is above every other; negative where another is above it."""
+    return values.get(place, 0.0) - max((value for other, value in values.items() if other != place), default=0.0)
+
+
+def _clipped(lead: float) -> float:
+    return max(-_CLIP, min(_CLIP, lead))
 
 
 class Tracker:
@@ -137,8 +209,8 @@ class Tracker:
         last = self._newest
         for tag in self._tags.values():
             if tag.stay is not None:
-                tag.closed[tag.stay.place] = tag.stay
-            yield from (Finished(tag, stay, last) for stay in tag.closed.values())
+                tag.closed.append(tag.stay)
+            yield from self._settled(tag, last)
         self._tags.clear()
         self._pending.clear()
         self._next = self.first = None
@@ -147,7 +219,7 @@ class Tracker:
     def around(self, place: int, start: int, end: int) -> Iterator[tuple[Tag, Stay]]:
         """The stays in ``place``, not yet finished, that overlap the epochs ``start`` to ``end``."""
         for tag in self._tags.values():
-            for stay in (*tag.closed.values(), *([tag.stay] if tag.stay else [])):
+            for stay in (*tag.closed, *([tag.stay] if tag.stay else [])):
                 if stay.place == place and stay.opened <= end and stay.led >= start:
                     yield tag, stay
 
@@ -204,35 +276,40 @@ class Tracker:
         if tag.stay is not None:
             tag.stay.led = min(tag.stay.led, tag.since - 1)
             self._close(tag, tag.stay)
-        earlier = tag.closed.pop(place, None)
+        earlier = next((stay for stay in reversed(tag.closed) if stay.place == place), None)
         if earlier is not None and tag.since - earlier.led <= self._merge:
             earlier.led = epoch
+            tag.closed.remove(earlier)
             tag.stay = earlier
         else:
-            if earlier is not None:
-                tag.closed[place] = earlier
             tag.stay = Stay(place, tag.since, epoch)
 
     @staticmethod
     def _close(tag: Tag, stay: Stay) -> None:
-        tag.closed[stay.place] = stay
+        tag.closed.append(stay)
         tag.stay = None
 
     def _finish(self, tag: Tag, epoch: int) -> Iterator[Finished]:
-        """A closed stay is over once nothing can be merged into it; one that is too long is judged as it is."""
-        if tag.stay is not None and epoch - tag.stay.opened > self._longest:
-            stay, tag.stay, tag.candidate = tag.stay, None, -1
-            yield Finished(tag, stay, epoch)
-        for place, stay in list(tag.closed.items()):
-            if epoch - stay.led > self._merge + self._hold:
-                del tag.closed[place]
-                yield Finished(tag, stay, epoch)
+        """Stays are over once nothing can be merged into the last; what goes on for too long is judged as it is."""
+        begin = min(stay.opened for stay in (*tag.closed, *([tag.stay] if tag.stay else [])))
+        if tag.stay is not None and epoch - begin > self._longest:
+            tag.closed.append(tag.stay)
+            tag.stay, tag.candidate = None, -1
+            yield from self._settled(tag, epoch)
+        elif tag.stay is None and epoch - max(stay.led for stay in tag.closed) > self._merge + self._hold:
+            yield from self._settled(tag, epoch)
+
+    def _settled(self, tag: Tag, epoch: int) -> Iterator[Finished]:
+        stays, tag.closed = sorted(tag.closed, key=lambda stay: stay.opened), []
+        for chain in chains(stays, self._merge):
+            settled = chain if len(chain) == 1 else settle(tag.trace, chain, self._window)
+            yield from (Finished(tag, stay, epoch) for stay in settled)
 
     def _forget(self, tag: Tag, epoch: int) -> None:
         oldest = epoch
         if tag.stay is not None:
             oldest = tag.stay.opened
-        for stay in tag.closed.values():
+        for stay in tag.closed:
             oldest = min(oldest, stay.opened)
         while tag.trace and tag.trace[0][0] < oldest - self._lookback:
             tag.trace.popleft()

@@ -22,15 +22,19 @@ class TryOnConfig(BaseModel):
     epoch_seconds: Annotated[Seconds, Field(description="start")] = 1.0
     window_seconds: Annotated[Seconds, Field(description="start: mean over 15 s")] = 15.0
     missing_dbm: Annotated[float, Field(ge=-120, le=-40, description="start: level of an epoch without a read")] = -82.0
-    enter_dbm: Annotated[float, Field(ge=-120, le=0, description="start; calibrate per store")] = -76.0
-    margin_db: Annotated[float, Field(ge=0, le=40, description="start: lead over the next best place to enter")] = 2.0
+    enter_dbm: Annotated[float, Field(ge=-120, le=0, description="chosen on noise model seeds 1 to 3")] = -77.5
+    margin_db: Annotated[
+        float, Field(ge=0, le=40, description="lead over the next best place to enter; chosen likewise")
+    ] = 1.5
     hold_seconds: Annotated[Seconds, Field(description="start: how long the lead must last to enter")] = 8.0
-    leave_seconds: Annotated[Seconds, Field(description="start: how long another place must lead to leave")] = 20.0
-    merge_seconds: Annotated[Seconds, Field(description="start: a shorter absence is no absence")] = 45.0
+    leave_seconds: Annotated[
+        Seconds, Field(description="how long another place must lead to leave; chosen likewise")
+    ] = 30.0
+    merge_seconds: Annotated[Seconds, Field(description="a shorter absence is no absence; chosen likewise")] = 60.0
     minimum_seconds: Annotated[Seconds, Field(description="start: a shorter stay is a walk past the door")] = 20.0
     contrast_db: Annotated[
-        float, Field(ge=0, le=60, description="how much the level must rise at the start and fall at the end")
-    ] = 6.0
+        float, Field(ge=0, le=60, description="rise at the start and fall at the end; chosen likewise")
+    ] = 3.5
     closer_db: Annotated[
         float, Field(ge=0, le=60, description="rise that shows an item kept beside a room to be taken into it")
     ] = 12.0
