@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from edge.config import EdgeFile
-from edge.frigate import subscriber
 from edge.processors.entry_rules import EntryRules
 from edge.processors.followed import FollowedProcessor
 from edge.processors.footfall import FootfallConfig, LineConfig
 from edge.processors.zones import ZoneConfig
 from edge.runtime import Heartbeat, SensorLoop
+from edge.subscribing import subscriber
 from sensors.errors import SourceError
 from sensors.frigate import FrigateSource, sightings
 from sensors.frigate_config import FrigateConfig
