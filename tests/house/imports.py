@@ -29,7 +29,7 @@ SEAMS = {
     "segno": ("edge.commands.members",),
     "sqlalchemy": ("sync.store", "sync.config"),
     "alembic": ("sync.store",),
-    "fastapi": ("dashboard.app", "dashboard.server", "dashboard.local", "dashboard.tablet"),
+    "fastapi": ("dashboard.app", "dashboard.epcis_routes", "dashboard.server", "dashboard.local", "dashboard.tablet"),
     "uvicorn": ("dashboard.server",),
     # Never at run time: GPL, or peers and tools of the tests.
     "scapy": (),
