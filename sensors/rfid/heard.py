@@ -126,7 +126,8 @@ def rssi_of(value: object, scale: float = 1.0) -> float | None:
             value = float(value)
         except ValueError:
             raise refused("an RSSI that is no number") from None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -20_000 <= value * scale <= 20_000:
+    # The comparison comes first: an integer may be too large to be a float.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e6 <= value <= 1e6:
         raise refused("an RSSI that is no number")
     level = float(value) * scale
     if not -150 <= level <= 50:

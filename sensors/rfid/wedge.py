@@ -33,6 +33,11 @@ _PLAIN: Final = re.compile(r"(?:\][A-Za-z][0-9])?\x1d?01([0-9]{14})(?:1[1-7][0-9
 """Dates (11 to 17) have a fixed length and may stand between; what follows a serial does so behind a separator."""
 _LINK: Final = re.compile(r"https?://[^?#]*/01/([0-9]{14})(?:/(?!21/)[0-9]{2}/[^/?#]+)*/21/([^/?#]{1,60})(?:[?#].*)?")
 
+_PRODUCT: Final = re.compile(r"01([0-9]{14})")
+"""A bar code of a product without a serial; no scheme of EPCs has the header 01."""
+_SHORTEST: Final = 16
+"""Hex digits, 64 bits: shorter is a bar code of digits only, such as a UPC of 12."""
+
 
 def epc_of_line(line: str, company_digits: int | None = None, filter_value: int = 1) -> str:
     """The EPC (hex) that a scanned line names. Raises ``FormatError``.
@@ -45,6 +50,9 @@ def epc_of_line(line: str, company_digits: int | None = None, filter_value: int 
     for form in (_BRACKETS, _PLAIN, _LINK):
         if (match := form.fullmatch(text)) is not None and check_digit(match[1][:-1]) == match[1][-1]:
             return _sgtin(match[1], unquote(match[2]) if form is _LINK else match[2], company_digits, filter_value)
+    product = _PRODUCT.match(text)
+    if len(text) < _SHORTEST or (product is not None and check_digit(product[1][:-1]) == product[1][-1]):
+        raise FormatError("a scanned line names no single piece", "scan a GS1 bar code with (01) and (21)")
     return epc_of(text)
 
 
