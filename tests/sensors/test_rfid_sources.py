@@ -6,14 +6,20 @@ import json
 import os
 import pty
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import TypeAdapter
 
 from edge.subscribing import subscriber
@@ -249,9 +255,11 @@ def test_the_secret_s_file_is_for_us_only(tmp_path: Path) -> None:
 class Reader:
     """Answers as an R700 does, by the documents: Basic login, a preset to start, a chunked stream of lines."""
 
-    def __init__(self, *parts: bytes, status: bytes = b"200 OK", chunked: bool = True) -> None:
+    def __init__(
+        self, *parts: bytes, status: bytes = b"200 OK", chunked: bool = True, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.requests: list[str] = []
-        self._parts, self._status, self._chunked = parts, status, chunked
+        self._parts, self._status, self._chunked, self._tls = parts, status, chunked, tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._end = threading.Event()
@@ -276,6 +284,12 @@ class Reader:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            if self._tls is not None:
+                try:
+                    connection = self._tls.wrap_socket(connection, server_side=True)
+                except OSError:
+                    connection.close()  # who does not trust us hangs up
+                    continue
             with connection:
                 request = b""
                 while b"\r\n\r\n" not in request:
@@ -339,6 +353,38 @@ def test_another_answer_is_a_source_error(status: bytes) -> None:
 def test_no_reader_there_is_a_source_error() -> None:
     with pytest.raises(SourceError, match=r"Impinj reader 127\.0\.0\.1:1: Connection refused"), impinj_source(1):
         pass
+
+
+def self_signed(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate in a name that nobody asks for, as readers make it, and the reader's side of TLS with it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "impinj-14-46-36")])
+    start = datetime.now(UTC) - timedelta(days=1)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(start).not_valid_after(start + timedelta(days=3))
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    public, private = folder / "reader.pem", folder / "key.pem"
+    public.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(public, private)
+    return public, context
+
+
+def test_a_reader_s_own_certificate_is_trusted_where_it_is_given_and_nowhere_else(tmp_path: Path) -> None:
+    certificate, tls = self_signed(tmp_path)
+    line = json.dumps(impinj()).encode() + b"\n"
+    with Reader(line, tls=tls) as reader:
+        section = {"type": "impinj", "host": "127.0.0.1", "port": reader.port}
+        with pytest.raises(SourceError, match="not trusted") as refused, opened(section):
+            pass
+        assert "certificate" in refused.value.fix
+        with opened(section | {"certificate": str(certificate)}) as source:
+            reads = iter(source)
+            assert [read.epc for read in take(reads, 1)] == [EPC]
+            assert isinstance(next(reads), Silence)
+    with pytest.raises(SourceError, match=r"none\.pem"):
+        opened({"type": "impinj", "host": "127.0.0.1", "certificate": str(tmp_path / "none.pem")})
 
 
 # --- Scanners
