@@ -93,7 +93,8 @@ class ImpinjSource:
         stream, status, chunked, rest = self._ask("GET /api/v1/data/stream")
         if status != 200:
             stream.close()
-            raise SourceError(f"{self._name}: answers {status} to /api/v1/data/stream", _AGAIN)
+            fix = "start an inventory on the reader, or set preset, such as default"
+            raise SourceError(f"{self._name}: answers {status} to /api/v1/data/stream", fix)
         self._socket, self._body, self._first = stream, Body(chunked, self._name), rest
         return self
 
