@@ -103,7 +103,7 @@ def _rfid(config: EdgeFile, now: Now, board: BadgeBoard, members: Members | None
         if members is not None:
             processor = members.of_reader(rfid.name, processor)
         assert processor is not None, "the configuration has a use for every reader"
-        connect = subscriber(broker, f"yingke-{config.store.id}-{rfid.name}", "RFID", "edge.rfid_broker")
+        connect = subscriber(broker, f"yingke-{config.store.id}-{rfid.name}", "RFID's", "edge.rfid_broker")
         parts.append((rfid.name, partial(open_rfid, rfid, now, connect), processor))
     return parts
 

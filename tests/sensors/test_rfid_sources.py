@@ -69,7 +69,7 @@ def test_reads_come_over_a_real_broker_and_its_loss_is_told(broker: Broker, form
     section: dict[str, Any] = {"type": "mqtt", "topics": ["rfid/+/tags"], "format": form}
     if form == "fields":
         section["fields"] = {"reads": "reads", "epc": "epc", "antenna": "antenna", "rssi": "rssi", "time": "ts"}
-    connect = subscriber(there, "yingke-shop-till", "RFID", "edge.rfid_broker")
+    connect = subscriber(there, "yingke-shop-till", "RFID's", "edge.rfid_broker")
     with opened(section, connect) as source, there.connect(Session("reader")) as reader:
         reads = iter(source)
         for payload in (b"\xff{", json.dumps(message).encode(), b"[]", json.dumps(message)[:-5].encode()):
@@ -87,7 +87,7 @@ def test_reads_come_over_a_real_broker_and_its_loss_is_told(broker: Broker, form
 
 
 def test_without_a_broker_the_source_says_so() -> None:
-    connect = subscriber(MqttBroker(MqttConfig(port=1)), "yingke-shop-till", "RFID", "edge.rfid_broker")
+    connect = subscriber(MqttBroker(MqttConfig(port=1)), "yingke-shop-till", "RFID's", "edge.rfid_broker")
     with (
         pytest.raises(SourceError, match="cannot connect"),
         opened({"type": "mqtt", "topics": ["a"], "format": "zebra"}, connect),
