@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("edge.commands.demo:demo", "A store day on this machine: broker, centre, edge and a page to open."),
     "edge": ("edge.commands.edge:edge", "Run the box of one store: sensors to events to the centre."),
+    "doctor": ("edge.commands.doctor:doctor", "Check a box, and say what to do next."),
     "centre": ("dashboard.commands:centre", "Run the central half: ingest, database and the pages."),
     "tablet": ("dashboard.tablet.commands:tablet", "Serve the tablets of one store: arrival cards, taps, consent."),
     "guides": ("dashboard.tablet.commands:guides", "Who may log in to the tablets of a store."),
@@ -47,6 +48,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("dashboard.export_commands:export", "What happened to items, as EPCIS 2.0 documents."),
     "outbox": ("edge.commands.outbox:outbox", "Look into the box's outbox, or send it again."),
     "calibrate": ("yingke:calibrate", "Draw a camera's lines and zones on its picture, in a page on this machine."),
+    "import": (
+        "dashboard.importing:import_command",
+        "Take customers, products or purchases in from CSV or Excel.",
+    ),
+    "handover": (
+        "dashboard.handover:handover",
+        "A guide leaves: customers, open work and tablet access, in one step.",
+    ),
     "config": ("yingke:config", "Check the configuration, or print its JSON Schema."),
 }
 

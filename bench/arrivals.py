@@ -30,8 +30,8 @@ from models.encoders import FaceEncoder, open_encoder
 from models.faces import FaceDetector
 from models.tracker import Person, Update
 from sensors.readings import Frame, Image
+from tests.dashboard.chromium import FLAGS
 from tests.dashboard.tablet_serving import Box, a_box, agreed, sample_card, served
-from tests.dashboard.test_page import FLAGS
 from tests.dashboard.test_tablet_page import log_in
 
 PEOPLE = Path(__file__).resolve().parents[2] / "shared/data/faces/lfw_subset/enrolled"

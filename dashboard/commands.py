@@ -41,6 +41,7 @@ def run(config: CentreFile, stop: threading.Event) -> None:
     from dashboard.app import create_app
     from dashboard.server import PageServer, bind
     from sync.clock import clock
+    from sync.crm.following import Follower
     from sync.ingest import Ingest
     from sync.parent import follow_parent
     from sync.store.retention import Retention
@@ -56,9 +57,10 @@ def run(config: CentreFile, stop: threading.Event) -> None:
         # What is loaded by now lives as long as the process: the collector need not walk through it for every batch
         # (a sixth of the CPU time of ingest).
         gc.freeze()
-        with ThreadPoolExecutor(3, "centre") as pool:
+        with ThreadPoolExecutor(4, "centre") as pool:
             parts = [pool.submit(Ingest(store, config.sync).run, stop)]
             parts.append(pool.submit(Retention(store.engine, config.sync.retention, clock(config.clock)).run, stop))
+            parts.append(pool.submit(Follower(store.engine, clock(config.clock)).run, stop))
             if config.dashboard.orders is not None:
                 parts.append(pool.submit(_orders(config, config.dashboard.orders, store).run, stop))
             for part in parts:

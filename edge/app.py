@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 from edge.audit.counting import digests
 from edge.audit.ledger import Ledger
 from edge.config import EdgeFile
+from edge.feeds import feed_parts
+from edge.hopping import Hopping, open_hoppers
 from edge.members import Members, open_members
 from edge.processing import Processor
 from edge.processors.badges import BadgeBoard, BadgeProcessor
@@ -26,6 +28,7 @@ from sensors.camera import CameraSource
 from sensors.frigate import FrigateSource
 from sensors.readings import Attention, ProbeRequest, Source
 from sensors.rfid.config import open_rfid
+from sensors.wifi.hopping import Hopper
 from sensors.wifi.source import AnyWifi, open_wifi
 from sync.clock import Now, clock, sleeper
 from sync.errors import SyncError
@@ -38,14 +41,21 @@ log = logging.getLogger("yingke.edge")
 Part = tuple[str, Callable[[], Source[Any]], Processor[Any]]
 
 
-def build_loops(config: EdgeFile, outbox: Outbox, now: Now, members: Members | None = None) -> list[SensorLoop]:
+def build_loops(
+    config: EdgeFile,
+    outbox: Outbox,
+    now: Now,
+    members: Members | None = None,
+    hoppers: Mapping[str, Hopper] | None = None,
+) -> list[SensorLoop]:
     """One loop for each sensor of the configuration. Raises a typed error when a model or a setting is missing."""
     loops, board, doors = [], BadgeBoard(), DoorBoard()
     cameras = {camera.name for camera in config.sensors.cameras}
     for name, open_source, processor in [
         *_cameras(config, now, board, members),
         *_frigate(config, now, board),
-        *_wifi(config, now, doors),
+        *_wifi(config, now, doors, hoppers or {}),
+        *feed_parts(config, now),
         *_rfid(config, now, board, members),
     ]:
         stale = config.edge.stale_seconds if name in cameras else None
@@ -79,12 +89,15 @@ def _frigate(config: EdgeFile, now: Now, board: BadgeBoard) -> list[Part]:
     return parts
 
 
-def _wifi(config: EdgeFile, now: Now, doors: DoorBoard) -> list[Part]:
+def _wifi(config: EdgeFile, now: Now, doors: DoorBoard, hoppers: Mapping[str, Hopper]) -> list[Part]:
     parts: list[Part] = []
     for wifi in config.sensors.wifi:
         opened = Opened(partial(open_wifi, wifi, now))
         kept = config.edge.data / f"wifi-{wifi.name}.db"
-        processor = DevicesProcessor(wifi.name, config.edge.devices[wifi.name], opened.malformed, doors, kept)
+        settings = config.edge.devices[wifi.name]
+        processor: Processor[Any] = DevicesProcessor(wifi.name, settings, opened.malformed, doors, kept)
+        if wifi.name in hoppers:
+            processor = Hopping(processor, hoppers[wifi.name])
         parts.append((wifi.name, opened, processor))
     return parts
 
@@ -144,16 +157,18 @@ def run(config: EdgeFile, stop: threading.Event) -> None:
         Outbox(config.edge.data / "outbox.db", config.store.id, config.sync.outbox, now) as outbox,
         open_members(config, now) as members,
     ):
-        loops = build_loops(config, outbox, now, members)
+        hoppers = open_hoppers(config)
+        loops = build_loops(config, outbox, now, members, hoppers)
         heartbeat = Heartbeat([loop.status for loop in loops], outbox, now, config.edge.heartbeat_seconds)
         relay = Relay(outbox, config.sync)
         send_audits(config, outbox)
         log.info("store %s: %d sensors, outbox %s", config.store.id, len(loops), outbox.path)
         ending = threading.Event()
         about_members = members.running() if members else []
-        with ThreadPoolExecutor(len(loops) + 2 + len(about_members), "edge") as pool:
+        beside = [*about_members, *(hopper.run for hopper in hoppers.values())]
+        with ThreadPoolExecutor(len(loops) + 2 + len(beside), "edge") as pool:
             others = [pool.submit(relay.run, ending), pool.submit(heartbeat.run, ending)]
-            others += [pool.submit(part, ending) for part in about_members]
+            others += [pool.submit(part, ending) for part in beside]
             sensing = [pool.submit(loop.run, stop) for loop in loops]
             for future in (*others, *sensing):
                 future.add_done_callback(lambda done: stop.set() if done.exception() else None)

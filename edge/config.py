@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edge.processors.arrivals import CodesConfig, MemberCardsConfig
 from edge.processors.badges import BadgesConfig
+from edge.processors.clients import ClientsConfig
 from edge.processors.devices import DevicesConfig
 from edge.processors.footfall import FootfallConfig
 from edge.processors.items_config import ItemsConfig
@@ -38,8 +39,12 @@ class EdgeConfig(BaseModel):
     rfid_broker: MqttConfig | None = Field(
         default=None, description="the broker that RFID readers publish to; that of sync.mqtt when absent"
     )
+    sniffer_broker: MqttConfig | None = Field(
+        default=None, description="the broker that sniffers publish to; that of sync.mqtt when absent"
+    )
     counting: dict[Name, FootfallConfig] = {}
     devices: dict[Name, DevicesConfig] = {}
+    access_points: dict[Name, ClientsConfig] = {}
     tryons: dict[Name, TryOnConfig] = {}
     items: dict[Name, ItemsConfig] = Field(default={}, description="readers with antennas at a till, exit or rack")
     badges: dict[Name, BadgesConfig] = {}
@@ -78,6 +83,7 @@ class EdgeFile(BaseModel):
         pairs: tuple[tuple[dict[str, Mapping[str, object]], Sequence[Any]], ...] = (
             ({"counting": self.edge.counting}, (*self.sensors.cameras, *self.sensors.frigate)),
             ({"devices": self.edge.devices}, self.sensors.wifi),
+            ({"access_points": self.edge.access_points}, self.sensors.access_points),
             (
                 {
                     "tryons": self.edge.tryons,

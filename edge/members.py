@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from sync.errors import SyncError
 if TYPE_CHECKING:
     from models.encoders import FaceEncoder
     from sync.members.desk import Desk
+    from sync.members.guides import Guides
     from sync.members.register import Register
     from sync.order_taker import OrderTaker
 
@@ -28,13 +29,16 @@ TIDY_EVERY_S = 3600.0
 class Members:
     """The members' half of a running box. Made by ``open_members``."""
 
-    def __init__(self, config: EdgeFile, register: "Register", desk: "Desk | None", now: Now) -> None:
+    def __init__(
+        self, config: EdgeFile, register: "Register", desk: "Desk | None", now: Now, guides: "Guides | None" = None
+    ) -> None:
         from edge.processors.arrivals import Greeter
         from sync.order_taker import box_key
 
         self._config = config
         self._register = register
         self._desk = desk
+        self._guides = guides
         self._now = now
         self._key = box_key(config.edge.data)
         self.greeter: Greeter = Greeter(register, config.edge.recognition.card_seconds)
@@ -95,7 +99,8 @@ class Members:
         from sync.order_taker import SEAL_FILE, OrderTaker
 
         seal = SealKey.open_or_make(self._config.edge.data / SEAL_FILE)
-        return OrderTaker(self._register, self._key, centre, self._config.sync.mqtt, self._now, seal=seal)
+        mqtt = self._config.sync.mqtt
+        return OrderTaker(self._register, self._key, centre, mqtt, self._now, seal=seal, guides=self._guides)
 
     def _tidy(self, stop: threading.Event) -> None:
         """Delete what is past its day (PRIVACY rule 6), now and every hour."""
@@ -146,8 +151,13 @@ def open_members(config: EdgeFile, now: Now) -> Iterator[Members | None]:
         yield None
         return
     from sync.members.desk import Desk
+    from sync.members.guides import Guides
     from sync.members.register import Register
 
     data, leased = config.edge.data, config.edge.orders.lease
-    with Register(data, config.store.id, leased=leased) as register, Desk(data / "desk.db") as desk:
-        yield Members(config, register, desk, now)
+    with ExitStack() as opened:
+        register = opened.enter_context(Register(data, config.store.id, leased=leased))
+        desk = opened.enter_context(Desk(data / "desk.db"))
+        # Only an order of the centre concerns them here: the tablet's own process lets guides in.
+        guides = opened.enter_context(Guides(data / "guides.db")) if config.edge.orders.centre else None
+        yield Members(config, register, desk, now, guides)

@@ -46,6 +46,7 @@ def facts(config: EdgeFile) -> Facts:
     """Read the configuration."""
     edge, sensors = config.edge, config.sensors
     windows = [edge.devices[wifi.name].window_seconds for wifi in sensors.wifi if wifi.name in edge.devices]
+    windows += [access_point.window_seconds for access_point in edge.access_points.values()]
     encoder = None
     if edge.recognition.mode != "off":
         from models.encoders import chosen
@@ -55,7 +56,7 @@ def facts(config: EdgeFile) -> Facts:
         store=config.store.name or config.store.id,
         cameras=tuple(camera.name for camera in sensors.cameras),
         frigate=tuple(camera.name for camera in sensors.frigate),
-        wifi=tuple(wifi.name for wifi in sensors.wifi),
+        wifi=tuple(wifi.name for wifi in (*sensors.wifi, *sensors.access_points)),
         wifi_minutes=max(windows, default=0) / 60,
         rfid_rooms=tuple(sorted(edge.tryons)),
         rfid_cards=tuple(sorted(edge.member_cards)),

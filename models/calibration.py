@@ -40,15 +40,23 @@ class Calibration:
         return self
 
     def save(self, path: Path) -> None:
-        """Write the file (numpy's ``.npz``): numbers of the rule and of the population, nobody's vector."""
+        """Write the file (numpy's ``.npz``): numbers of the rule and of the population, nobody's vector.
+
+        Raises ``ModelError``.
+        """
         rule = self.rule
-        np.savez_compressed(
-            path,
-            encoder=np.array([self.encoder, self.version, rule.measured]),
-            rule=np.array([rule.ratio, rule.cap, rule.jump, rule.decoys]),
-            middle=self.population.middle,
-            spread=self.population.spread,
-        )
+        try:
+            # Opened here: given a name, numpy would add an ending to it that nobody wrote.
+            with path.open("wb") as file:
+                np.savez_compressed(
+                    file,
+                    encoder=np.array([self.encoder, self.version, rule.measured]),
+                    rule=np.array([rule.ratio, rule.cap, rule.jump, rule.decoys]),
+                    middle=self.population.middle,
+                    spread=self.population.spread,
+                )
+        except OSError as error:
+            raise ModelError(f"{path} cannot be written: {error.strerror}", "choose another file") from error
 
     @classmethod
     def read(cls, path: Path) -> "Calibration":

@@ -28,6 +28,7 @@ from models.runtime import Session
 
 RECOMMENDED = "face-reidentification-retail-0095"
 BUILT_IN = "dlib-resnet-v1"
+SHIPPED = (RECOMMENDED, BUILT_IN)
 
 
 class FaceEncoder(Protocol):
@@ -247,7 +248,7 @@ def open_encoder(config: ModelsConfig | None = None, *, only: str | None = None)
     ``only`` asks for one of the two by name. Raises ``ModelError``.
     """
     config = config or ModelsConfig()
-    if only not in (None, RECOMMENDED, BUILT_IN):
+    if only is not None and only not in SHIPPED:
         raise ModelError(f"unknown face encoder {only!r}", f"choose {RECOMMENDED} or {BUILT_IN}")
     if only is None and config.face_encoder is not None:
         return SuppliedEncoder(config.face_encoder)

@@ -8,6 +8,7 @@ from sensors.camera_config import CameraConfig
 from sensors.frigate_config import FrigateConfig
 from sensors.rfid.config import RfidConfig
 from sensors.wifi.config import WifiConfig
+from sensors.wifi.feeds.config import FeedConfig
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 
@@ -25,6 +26,7 @@ class SensorsConfig(BaseModel):
     cameras: tuple[NamedCamera, ...] = ()
     frigate: tuple[FrigateConfig, ...] = ()
     wifi: tuple[WifiConfig, ...] = ()
+    access_points: tuple[FeedConfig, ...] = ()
     rfid: tuple[RfidConfig, ...] = ()
 
     @model_validator(mode="after")
@@ -36,5 +38,6 @@ class SensorsConfig(BaseModel):
         return self
 
     def names(self) -> list[str]:
-        """Of all sensors: cameras first, then Frigate's, then Wi-Fi, then RFID."""
-        return [sensor.name for group in (self.cameras, self.frigate, self.wifi, self.rfid) for sensor in group]
+        """Of all sensors: cameras first, then Frigate's, then Wi-Fi, then access points, then RFID."""
+        groups = self.cameras, self.frigate, self.wifi, self.access_points, self.rfid
+        return [sensor.name for group in groups for sensor in group]

@@ -49,6 +49,21 @@ class ProbeRequest(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class ClientHeard:
+    """One device that an access point or a sniffer says it heard, already pseudonymous: no field for an address.
+
+    ``device`` is a keyed hash under the salt of the moment at which it arrived; ``randomised`` says that the address
+    was locally administered, ``associated`` that the device had joined the network (which keeps its address).
+    """
+
+    time: float
+    device: bytes
+    randomised: bool
+    associated: bool
+    rssi_dbm: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class TagRead:
     """One RFID tag report. ``epc`` is upper-case hex, ``antenna`` counts from 1, ``rssi_dbm`` is the peak."""
 

@@ -140,7 +140,11 @@ class Interval(BaseModel):
 
 
 class DevicesWindow(Data):
-    """Wi-Fi estimate of a window; an estimate that cannot be stood for is null, with the reason."""
+    """Wi-Fi estimate of a window; an estimate that cannot be stood for is null, with the reason.
+
+    ``method`` says how: ``bursts`` of probe requests (also when it is absent), or ``clients`` that access points told
+    of. Then ``bursts`` and ``frames`` are both the number of addresses behind what is shown.
+    """
 
     TYPE: ClassVar[str] = "yingke.devices.window.v1"
     start: Time
@@ -151,6 +155,7 @@ class DevicesWindow(Data):
     bursts: Count
     frames: Count
     malformed: Count
+    method: Literal["bursts", "clients"] | None = None
 
 
 class TryOn(Data):

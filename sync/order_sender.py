@@ -23,7 +23,8 @@ AGAIN_S = 60.0
 """An order without a receipt is sent again after so long: a box that comes back has it within a minute."""
 LEASE_S = 24 * 3600.0
 RENEW_S = 3600.0
-IDLE_S = 0.5
+IDLE_S = 0.2
+"""How soon an order that was given is sent: a guide who leaves is out within a second."""
 _STORE = re.compile(r"^yingke/v1/([a-z0-9-]{1,32})/(receipts|sealed)$")
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sync.config import MqttConfig
 from sync.events import topic, uuid7
 from sync.members.errors import MemberError
+from sync.members.guides import Guides
 from sync.members.register import Register
 from sync.members.sealed import Parcel, SealKey, unpack
 from sync.mqtt import Broker, Link, LinkLost, MqttBroker, Retry, Session
@@ -57,10 +58,12 @@ class OrderTaker:
         now: Callable[[], float],
         *,
         seal: SealKey | None = None,
+        guides: Guides | None = None,
         broker: Broker | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._seal = seal
+        self._guides = guides
         self._monotonic = monotonic
         self._register = register
         self._key = key
@@ -122,8 +125,8 @@ class OrderTaker:
         known = self._register.receipt(str(order.id))
         if known is not None:
             return known.encode()
-        if order.member is not None and order.number <= self._register.number(order.member):
-            raise OrderRefused("rollback", f"order {order.id} is older than what was done for {order.member}")
+        if order.about is not None and order.number <= self._register.number(order.about):
+            raise OrderRefused("rollback", f"order {order.id} is older than what was done for {order.about}")
         if order.kind == "taken":
             self._register.taken(str(order.id))
         outcome, templates = self._do(order)
@@ -137,8 +140,8 @@ class OrderTaker:
             time=self._now(),
             box=self._key.public,
         ).signed(self._key)
-        if order.member is not None:
-            self._register.carried(str(order.id), order.member, order.number, receipt.decode(), self._now())
+        if order.about is not None:
+            self._register.carried(str(order.id), order.about, order.number, receipt.decode(), self._now())
         return receipt
 
     def _do(self, order: Order) -> tuple[Outcome, int]:
@@ -149,9 +152,19 @@ class OrderTaker:
             erased = self._register.erase(order.member, self._now(), "centre", str(order.id))
             log.info("orders: %s erased, %d templates", order.member, erased.templates)
             return "done", erased.templates
+        if order.kind == "guide_out" and order.guide is not None:
+            return self._let_go(order.guide), 0
         if order.kind == "template" and order.parcel is not None:
             return self._admit(order), 0
         return "done", 0
+
+    def _let_go(self, guide: str) -> Outcome:
+        """No PIN and no session of the guide's works from now on. One who is not known here cannot log in either."""
+        if self._guides is None:
+            return "failed"
+        if self._guides.remove(guide):
+            log.info("orders: guide %s is out", guide)
+        return "done"
 
     def _admit(self, order: Order) -> Outcome:
         try:

@@ -20,7 +20,7 @@ Text = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", min_length=43, max_leng
 """base64url without padding."""
 Signature = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{86}$")]
 Public = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
-Kind = Literal["erase", "template", "lease", "taken"]
+Kind = Literal["erase", "template", "lease", "taken", "guide_out"]
 """What a box can be told."""
 Outcome = Literal["done", "no_consent", "erased", "other_model", "unreadable", "failed"]
 MAX_ORDER_BYTES = 256 * 1024
@@ -46,7 +46,7 @@ class Order(BaseModel):
 
     ``erase``: everything of ``member`` goes. ``template``: ``parcel`` is one that another box sealed to this one's key
     (``sync.members.sealed``). ``lease``: the gallery may be used until ``until``. ``taken``: the centre has the parcel
-    that this box sent under this order's id.
+    that this box sent under this order's id. ``guide_out``: ``guide`` has left, and logs in to no tablet any more.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -59,6 +59,12 @@ class Order(BaseModel):
     member: Member | None = None
     parcel: Annotated[str, Field(max_length=200_000)] | None = None
     until: float | None = None
+    guide: Name | None = None
+
+    @property
+    def about(self) -> str | None:
+        """Whom it is about: orders about one are numbered together. A guide's id has no capitals, a member's does."""
+        return self.member or self.guide
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -67,6 +73,7 @@ class Order(BaseModel):
             "template": self.member and self.parcel,
             "lease": self.until,
             "taken": True,
+            "guide_out": self.guide,
         }[self.kind]:
             raise ValueError(f"an order to {self.kind} lacks what it is about")
         if self.expires <= self.issued:

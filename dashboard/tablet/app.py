@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Request, Response
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,10 +17,8 @@ from dashboard.app import HEADERS
 from dashboard.changes import Changes
 from dashboard.tablet.documents import card_document
 from dashboard.tablet.pump import Events
-from models.errors import ModelError
-from sensors.errors import SensorError
+from dashboard.tablet.refusals import explain, refusal
 from sync.clock import Now
-from sync.errors import SyncError
 from sync.events import Arrival, Event, Member, utc
 from sync.members import codes
 from sync.members.consent import PURPOSES, Consent, Language, Purpose, text
@@ -113,8 +111,7 @@ def create_tablet_app(shop: Shop, *more: APIRouter, hooks: Sequence[APIRouter] =
     app = FastAPI(title="Yingke tablet", docs_url=None, redoc_url=None, openapi_url=None)
     changes = app.state.changes = Changes(lambda: shop.desk.revision, LOOK_EVERY_S)
     name = SECURE_COOKIE if shop.secure else COOKIE
-    for known in (SyncError, SensorError, ModelError):
-        app.add_exception_handler(known, _explained)
+    explain(app)
     app.middleware("http")(_guarded)
 
     def guide(request: Request) -> Guide:
@@ -153,15 +150,9 @@ def _pages(app: FastAPI) -> None:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
 
-async def _explained(_: Request, error: Exception) -> Response:
-    code = getattr(error, "code", "failed")
-    status = 503 if code in ("file", "failed") else 409
-    return JSONResponse({"code": code, "error": str(error), "fix": getattr(error, "fix", "")}, status)
-
-
 async def _guarded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     refused = _refusal(request)
-    response = await call_next(request) if refused is None else PlainTextResponse(refused[1], refused[0])
+    response = await call_next(request) if refused is None else refusal(*refused)
     for header, value in HEADERS.items():
         response.headers.setdefault(header, value)
     response.headers["Content-Security-Policy"] = (
@@ -330,7 +321,7 @@ def _consent(shop: Shop, guide: Who) -> APIRouter:
             shown = text(answer.purpose, answer.language)
             if answer.digest != shown.digest:
                 raise MemberError(
-                    "no_consent", "the text has changed since it was shown", "show the new text and ask again"
+                    "new_text", "the text has changed since it was shown", "show the new text and ask again"
                 )
             consents.append(
                 Consent(

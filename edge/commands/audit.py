@@ -193,7 +193,7 @@ def compare(
     with Stills(video) as stills:
         duration = stills.duration
     progress = Progress(duration)
-    machine, media = count(video, setup, progress=lambda at: progress.show(at, 0))
+    machine, media = count(video, setup, progress=lambda at: progress.show(at, "counted"))
     progress.done()
     document: dict[str, Any] = {"video": video.name, "sensor": setup.sensor, "seconds": round(media, 3), "lines": {}}
     scores: dict[str, Score] = {}

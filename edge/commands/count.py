@@ -166,7 +166,7 @@ def analyse(
                 crossings += counter.update(seen.update.people, seen.update.ended, media)
             covered += seen.interval[1] - seen.interval[0] if seen.interval else 0.0
             covered -= sum(end - start for start, end in seen.withdrawn)
-            progress.show(media, len(crossings))
+            progress.show(media, f"{len(crossings)} crossings")
         progress.done()
         # The last picture is shown as long as the others.
         period = 0.0 if following.condition else following.period or 1 / source.fps

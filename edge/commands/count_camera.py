@@ -50,7 +50,8 @@ def count_camera(
             if media - flushed >= 1:
                 flushed = media
                 events += processor.flush(frame.time)
-            progress.show(media, sum(event.data.TYPE == "yingke.visit.v1" for event in events))
+            visits = sum(event.data.TYPE == "yingke.visit.v1" for event in events)
+            progress.show(media, f"{visits} crossings")
         progress.done()
         period = 0.0 if processor.condition else processor.period or 1 / source.fps
         whole = max(source.duration or 0.0, media + 1 / source.fps)

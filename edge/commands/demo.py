@@ -37,6 +37,7 @@ def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
     from edge.demo.fitting_rooms import Scene
     from edge.demo.media import choose
     from edge.demo.plan import DAY_S, GUESTS_PER_HOUR, HEAD_START_S, configuration, day_start, write
+    from edge.demo.probes import write_day
     from edge.demo.reader import EmulatedReader
     from edge.demo.tablet import DemoTablet
     from sync.broker import NatsServer, free_port
@@ -60,7 +61,8 @@ def demo(port: int, speed: float, folder: Path, seconds: float | None) -> None:
         ):
             click.echo(f"broker   NATS, MQTT on 127.0.0.1:{broker.port}")
             click.echo(f"reader   emulated, LLRP on 127.0.0.1:{reader.port}")
-            click.echo("wifi     simulated capture")
+            click.echo("wifi     simulated phones (yingke wifi simulate)")
+            write_day(folder / "probes.pcap", start)
             path = folder / "config.yaml"
             ports = {"http": port, "mqtt": broker.port, "reader": reader.port}
             write(configuration(media, scene.rooms, folder, wall=wall, speed=speed, **ports), path)

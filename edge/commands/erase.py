@@ -87,7 +87,9 @@ def _in_all_stores(
     as_json: bool,
 ) -> None:
     from sync.clock import clock
+    from sync.crm import erasing
     from sync.signing import SigningKey
+    from sync.store.database import reading, writing
     from sync.store.orders import OrderBook
     from sync.store.store import CentralStore
 
@@ -95,7 +97,15 @@ def _in_all_stores(
         book = OrderBook(store.engine)
         if not status:
             stores = {*config.all_stores, *book.stores()}
-            book.erase(member, sorted(stores), SigningKey.open_or_make(section.key), clock(config.clock)())
+            now, key = clock(config.clock)(), SigningKey.open_or_make(section.key)
+            with reading(store.engine) as connection:
+                names = {member, *erasing.one_person(connection, member)}
+            # The orders first: whoever is interrupted here and starts again still finds whom they were for.
+            for name in sorted(names):
+                book.erase(name, sorted(stores), key, now)
+            with writing(store.engine) as connection:
+                if erasing.one_person(connection, member):
+                    erasing.erase(connection, member, now, "centre")
             _wait(book, member, wait)
         orders = _latest(book, member)
     waiting = [order.store for order in orders if order.receipt is None]

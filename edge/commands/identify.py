@@ -117,10 +117,14 @@ def read_pictures(
 
     A picture in ``root`` itself is a person of its name, or a visit of its own with ``visits``.
     """
+    from edge.commands.progress import Progress
     from sensors.picture_file import picture_files
 
     found = Pictures()
-    for file in picture_files(root):
+    files = list(picture_files(root))
+    progress = Progress(len(files))
+    for number, file in enumerate(files):
+        progress.show(number, f"of {len(files)} pictures in {root.name}")
         relative = _shown(file.relative_to(root).as_posix())
         folder = _shown(file.parent.relative_to(root).as_posix())
         name = relative if not by_folder or (visits and folder == ".") else folder
@@ -133,6 +137,7 @@ def read_pictures(
             continue
         found.vectors.setdefault(name, []).append(face)
         found.files.setdefault(name, []).append(relative)
+    progress.done()
     if not found.vectors and not found.refused:
         raise click.ClickException(f"{root} holds no picture; give a folder of JPEG, PNG or WebP files")
     return found
@@ -241,6 +246,7 @@ def _report(encoder: "FaceEncoder", people: Pictures, strangers: Pictures) -> li
                     "misidentified": result.misidentified,
                     "member_visits": result.visits,
                     "stranger_visits": result.strangers,
+                    "strangers": len(unknown),
                     **{f"tpir_at_fpir_{at:g}": round(result.tpir_at(at), 4) for at in _REPORT_AT},
                 }
             )
@@ -263,10 +269,10 @@ def _print(document: dict[str, Any]) -> None:
     click.echo(f"encoder {encoder['name']} {encoder['version']} ({encoder['licence']})")
     for entry in document.get("probes", ()):
         click.echo(f"{entry['file']}: {_said(entry)}")
-    for row in document.get("report", ()):
-        click.echo("  ".join(f"{key} {value}" for key, value in row.items()))
+    if "report" in document:
+        _print_report(document["report"])
     if "calibration" in document:
-        click.echo("  ".join(f"{key} {value}" for key, value in document["calibration"].items()))
+        _print_calibration(document["calibration"], encoder["name"])
     for entry in document["refused"]:
         click.echo(f"not used: {entry['file']}: {in_words([entry['problem']])}", err=True)
 
@@ -291,3 +297,33 @@ def _warn(people: Pictures, alike: list[list[str]]) -> None:
         )
     for first, second in alike:
         click.echo(f"{first} and {second} may be one person: often neither is named then; enrol them once", err=True)
+
+
+def _print_report(rows: list[dict[str, Any]]) -> None:
+    head = ("members", "pictures", "TPIR", "FPIR", "misnamed", "TPIR at FPIR 1 %", "at 0.1 %", "visits", "strangers")
+    click.echo("  ".join(f"{title:>{max(8, len(title))}}" for title in head))
+    for row in rows:
+        # Where even one stranger is a larger share than that, nothing was measured at it.
+        at = [
+            f"{row[f'tpir_at_fpir_{share:g}']:.1%}" if row["strangers"] * share >= 1 else "too few"
+            for share in _REPORT_AT
+        ]
+        said = (
+            *(str(row["members"]), str(row["pictures_per_visit"]), f"{row['tpir']:.1%}", f"{row['fpir']:.2%}"),
+            *(str(row["misidentified"]), *at, str(row["member_visits"]), str(row["strangers"])),
+        )
+        click.echo("  ".join(f"{text:>{max(8, len(title))}}" for title, text in zip(head, said, strict=True)))
+    click.echo("TPIR: members' visits that name the right one. FPIR: strangers' visits that name anybody.")
+    if any(row["strangers"] * share < 1 for row in rows for share in _REPORT_AT):
+        click.echo("too few: with so few strangers, one alone is a larger share")
+
+
+def _print_calibration(made: dict[str, Any], encoder: str) -> None:
+    from models.encoders import SHIPPED
+
+    click.echo(f"written to {made['file']}: {made['measured']}")
+    click.echo(f"ratio {made['ratio']:.3f}, largest distance {made['cap']:.3f}, jump {made['jump']:.3f}")
+    if encoder in SHIPPED:
+        click.echo(f"{encoder} keeps the rule that it comes with: this file shows what one for these pictures would be")
+    else:
+        click.echo(f"name it as models.face_encoder.calibration, for {encoder} only")

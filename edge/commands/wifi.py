@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.commands.wifi_simulate import simulate
+
 if TYPE_CHECKING:
     from edge.processors.estimate import Estimate
     from edge.processors.recorded import Count, Day
@@ -21,6 +23,9 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="print one JSON obj
 @click.group()
 def wifi() -> None:
     """Estimate devices from Wi-Fi captures."""
+
+
+wifi.add_command(simulate)
 
 
 @wifi.command()

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from edge.demo.media import Media
+from edge.demo.probes import SIMULATED_CALIBRATION
 
 ZONE = "Asia/Shanghai"
 OPENS, CLOSES = 10, 22
@@ -41,7 +42,7 @@ def configuration(
                 {"name": "door", "url": str(media.path), "speed": 1 / speed, "time_scale": speed, "loop": True}
             ],
             "wifi": [
-                {"name": "wifi", "type": "pcap", "paths": [str(PROBES)], "start": start - OPENS * 3600, "speed": speed}
+                {"name": "wifi", "type": "pcap", "paths": [str(folder / "probes.pcap")], "speed": speed}
             ],
             "rfid": [{"name": "fitting", "type": "llrp", "host": "127.0.0.1", "port": reader, "clock": "reader"}],
         },
@@ -51,7 +52,7 @@ def configuration(
             "stale_seconds": 10.0 * speed,
             "counting": {"door": {"lines": [line.config() for line in media.lines]}},
             "tryons": {"fitting": {"rooms": {str(n): f"room-{n}" for n in range(1, rooms + 1)}}},
-            "devices": {"wifi": {"window_seconds": 600, "calibration": str(CALIBRATION)}},
+            "devices": {"wifi": {"window_seconds": 600, "calibration": str(SIMULATED_CALIBRATION)}},
         },
         "sync": {"mqtt": {"port": mqtt}, "database": {"url": f"sqlite:///{folder / 'centre.db'}"}},
         "dashboard": {"port": http, "notes": notes(media, speed)},

@@ -40,6 +40,8 @@ class _Track:
         self.search = FaceSearch(finder)
         self.turns = Turns()
         self.burst: Burst | None = None
+        self.outcome: Outcome | None = None
+        """Of the last burst that could be decided on."""
         self.inside: float | None = None
         """Media time since which the person stands in the spot."""
 
@@ -67,6 +69,8 @@ class Recogniser:
         self._only_counting = only_counting
         self.outcomes: Counter[Outcome] = Counter()
         """How the bursts ended that could be decided on; numbers, and nobody's face."""
+        self.visits: Counter[Outcome] = Counter()
+        """The same with each track once: what its last burst said. A visitor has several bursts, and is one chance."""
         self._sensor = sensor
         self._config = config
         self._finder = finder
@@ -156,6 +160,10 @@ class Recogniser:
         track.burst = None
         if decision is not None:
             self.outcomes[decision.outcome] += 1
+            if track.outcome is not None:
+                self.visits[track.outcome] -= 1
+            track.outcome = decision.outcome
+            self.visits[decision.outcome] += 1
         if decision is None or decision.outcome == "nothing":
             track.turns.in_vain(frame.media_time, decided=decision is not None)
             return []

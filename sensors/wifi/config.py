@@ -1,9 +1,11 @@
 """The ``wifi`` section of the configuration: where probe requests come from."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sensors.wifi.hopping import HoppingConfig
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 
@@ -29,6 +31,9 @@ class FifoConfig(_Wifi):
 
     type: Literal["fifo"]
     path: Path
+    hopping: HoppingConfig | None = Field(
+        default=None, description="the radio whose channels the box sets; left out: somebody else does"
+    )
 
 
 class LiveConfig(_Wifi):
@@ -39,6 +44,15 @@ class LiveConfig(_Wifi):
     ring_mib: Annotated[int, Field(ge=1, le=32)] = Field(
         default=8, description="MiB of memory for what comes while the box is busy; 8 hold over a second of 20,000/s"
     )
+    hopping: HoppingConfig | None = Field(
+        default=None, description="the channels that the box sets on this interface; left out: somebody else does"
+    )
+
+    @model_validator(mode="after")
+    def _one_radio(self) -> Self:
+        if self.hopping is not None and self.hopping.interface != self.interface:
+            raise ValueError(f"hopping.interface must be {self.interface}, the interface that is read")
+        return self
 
 
 class KismetConfig(_Wifi):

@@ -29,10 +29,10 @@ def read(text: str, keys: Sequence[str], today: date) -> str:
     """
     match = _CODE.match(text.strip())
     if match is None:
-        raise MemberError("unknown", "this is no member's code", "show the code from the member's page")
+        raise MemberError("no_code", "this is no member's code", "show the code from the member's page")
     member, until, signature = match.groups()
     if not any(verify(key, signature, _said(f"YK1.{member}.{until}")) for key in keys):
-        raise MemberError("unknown", "this code was not made by this company", "show the code from the member's page")
+        raise MemberError("no_code", "this code was not made by this company", "show the code from the member's page")
     if until < f"{today:%Y%m%d}":
         raise MemberError("expired", "this code is out of date", "open the member's page: it shows a new one")
     return member

@@ -18,6 +18,10 @@ Refusal = Literal[
     "known",
     "pictures",
     "busy",
+    "pin",
+    "pin_wait",
+    "no_code",
+    "new_text",
 ]
 
 

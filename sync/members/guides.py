@@ -82,7 +82,7 @@ class Guides(MemberFile):
         known, wrong, until = row if row is not None else (self._nobody, 0, 0.0)
         if now < until:
             raise WrongPin(
-                "unknown", "too many wrong PINs", f"wait {until - now:.0f} s, or ask the manager for a new PIN"
+                "pin_wait", "too many wrong PINs", f"wait {until - now:.0f} s, or ask the manager for a new PIN"
             )
         try:
             good = self._hasher.verify(known, pin) and row is not None
@@ -90,7 +90,7 @@ class Guides(MemberFile):
             good = False
         if not good:
             self._wrong(guide, wrong + 1, now)
-            raise WrongPin("unknown", "this guide and PIN do not fit", "try again, or ask the manager for a new PIN")
+            raise WrongPin("pin", "this guide and PIN do not fit", "try again, or ask the manager for a new PIN")
         token = secrets.token_urlsafe(32)
         with self._changing() as db:
             db.execute("UPDATE guide SET wrong = 0, until = 0 WHERE id = ?", (guide,))

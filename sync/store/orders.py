@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Engine, RowMapping, delete, func, select, update
+from sqlalchemy import Connection, Engine, RowMapping, delete, func, select, update
 
 from sync.events import uuid7
 from sync.members.sealed import Parcel
@@ -17,6 +17,8 @@ ERASE_LASTS_S = 400 * 86400.0
 """A box that was away for so long has lost its gallery to expiry."""
 
 TEMPLATE_LASTS_S = 30 * 86400.0
+GUIDE_OUT_LASTS_S = 30 * 86400.0
+"""A box that was away for so long has no session left; whoever sets it up again adds the guides who are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,24 @@ class OrderBook:
         with reading(self._engine) as connection:
             time = connection.scalar(select(table.c.time).where(table.c.member == member))
         return None if time is None else time / 1000
+
+
+def guide_out(connection: Connection, guide: str, stores: Sequence[str], key: SigningKey, now: float) -> None:
+    """Order the boxes of these stores, within the caller's transaction, to end a guide's access to their tablets."""
+    rows = []
+    for store in sorted(set(stores)):
+        order = Order(
+            id=uuid7(now),
+            store=store,
+            number=max(1, round(now * 1000)),
+            kind="guide_out",
+            issued=now,
+            expires=now + GUIDE_OUT_LASTS_S,
+            guide=guide,
+        )
+        rows.append(_row(order, order.signed(key)))
+    if rows:
+        connection.execute(insert(connection, tables.box_order), rows)
 
 
 def _order(row: RowMapping) -> OrderRow:

@@ -131,6 +131,16 @@ def test_rule_10_a_login_of_a_member_who_said_yes_is_an_arrival(box: Box, portal
     assert arrivals(box) == [("wifi_login", ("M-0417",))]
 
 
+def test_rule_12_a_login_that_is_an_arrival_is_a_look_and_one_that_is_refused_is_none(
+    box: Box, portal: httpx.Client
+) -> None:
+    assert login(portal) == 409
+    assert box.register.looks("M-0417") == []
+    box.register.record([agreed("M-0417", "wifi_login", box.now() - 5)])
+    assert login(portal) == 200
+    assert [entry.body for entry in box.register.looks("M-0417")] == [{"who": "box", "what": "matched"}]
+
+
 def test_rule_10_without_a_yes_to_it_a_login_is_nothing(box: Box, portal: httpx.Client) -> None:
     box.register.record([agreed("M-0417", "profile", box.now() - 5)])
     assert login(portal) == 409

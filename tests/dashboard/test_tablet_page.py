@@ -1,6 +1,6 @@
 """The tablet in a real browser: what a clerk sees and taps."""
 
-import shutil
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
@@ -17,8 +16,8 @@ from sync.events import Response, decode
 from sync.members.codes import make
 from sync.members.desk import Tap
 from sync.order_taker import box_key
-from tests.dashboard.tablet_serving import LI, PIN, WANG, Box, a_box, sample_card, served, serving
-from tests.dashboard.test_page import FLAGS
+from tests.dashboard.chromium import chromium
+from tests.dashboard.tablet_serving import LI, PIN, WANG, Box, a_box, agreed, sample_card, served, serving
 from tests.dashboard.test_tablet_enrolment import enrolling, film
 
 AT_A_GLANCE = (
@@ -40,19 +39,10 @@ AT_A_GLANCE = (
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    program, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-    if program is None or driver is None:
-        pytest.skip("needs Chromium and its driver (apt-get install chromium chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
     # A card that is still fading in has no text for the driver yet.
-    for flag in (*FLAGS, "--force-prefers-reduced-motion", f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    opened = webdriver.Chrome(options=options, service=Service(driver))
-    opened.set_window_size(800, 1280)
-    yield opened
-    opened.quit()
+    with chromium(tmp_path_factory.mktemp("profile"), "--force-prefers-reduced-motion") as opened:
+        opened.set_window_size(800, 1280)
+        yield opened
 
 
 @pytest.fixture
@@ -161,7 +151,7 @@ def test_a_scanned_code_is_an_arrival_like_any_other(browser: webdriver.Chrome, 
         log_in(browser, address)
         button(browser, "扫会员码").click()
         wait(browser, "//input[@id='code']").send_keys("nonsense\n")
-        WebDriverWait(browser, 10).until(lambda seen: "no member's code" in seen.find_element(By.ID, "dialog").text)
+        WebDriverWait(browser, 10).until(lambda seen: "这不是有效的会员码" in seen.find_element(By.ID, "dialog").text)
         field = browser.find_element(By.ID, "code")
         field.clear()
         field.send_keys(make("M-0417", box.today, box_key(box.folder)) + "\n")
@@ -242,3 +232,34 @@ def test_after_the_consent_the_box_takes_the_pictures_and_the_page_tells_how_far
         assert not browser.find_elements(By.CSS_SELECTOR, "dialog[open]")
         assert not browser.find_elements(By.CSS_SELECTOR, "dialog img, dialog video, dialog canvas")
     assert box.register.enrolled() == 1
+
+
+def chinese(said: str) -> bool:
+    return any("\u4e00" <= letter <= "\u9fff" for letter in said) and not re.search("[a-z]{3}", said)
+
+
+def test_refusals_are_told_in_the_language_of_the_page(browser: webdriver.Chrome, box: Box, tmp_path: Path) -> None:
+    with serving(enrolling(box, tmp_path / "none.mp4")) as address:
+        browser.get(address)
+        browser.delete_all_cookies()
+        browser.execute_script("localStorage.clear(); localStorage.setItem('yingke.language', 'zh')")
+        browser.get(address)
+        button(browser, LI.name).click()
+        wait(browser, "//input[@id='pin']").send_keys("000000\n")
+        said = wait(browser, "//p[@role='alert' and contains(., '导购与 PIN 码不符')]").text
+        assert chinese(said), said
+        log_in(browser, address)
+        button(browser, "＋ 新会员授权").click()
+        wait(browser, "//input[@id='member']").send_keys("M-0900")
+        wait(browser, "//input[@name='recognition' and @value='yes']").click()
+        browser.find_element(By.ID, "adult").click()
+        button(browser, "记录选择").click()
+        button(browser, "拍摄 3 至 5 张照片（用后即删）").click()
+        said = wait(browser, "//p[@role='alert' and contains(., '无法连接摄像头')]").text
+        assert chinese(said), said
+        # Taken back on another tablet while this one was about to take the pictures.
+        withdrawn = agreed("M-0900", "recognition", box.now()).model_copy(update={"act": "withdrawn"})
+        box.register.record([withdrawn])
+        button(browser, "拍摄 3 至 5 张照片（用后即删）").click()
+        said = wait(browser, "//p[@role='alert' and contains(., '会员尚未授权')]").text
+        assert chinese(said), said

@@ -125,6 +125,12 @@ def test_rule_3_a_members_card_at_the_reader_is_one_arrival_a_visit(register: Re
     assert told(visit(cards(register, MemberCardsConfig()), CARD)) == [("rfid_card", ("M-0417",))]
 
 
+def test_rule_12_a_members_card_at_the_reader_is_a_look_once_for_each_arrival(register: Register) -> None:
+    events = visit(cards(register, MemberCardsConfig()), CARD)
+    looks = [entry.body for entry in register.looks("M-0417") if entry.body["what"] != "card_bound"]
+    assert looks == [{"who": "box", "what": "matched"}] * len(told(events)) != []
+
+
 @pytest.mark.parametrize("config", [None, MemberCardsConfig(antennas=(4,)), MemberCardsConfig()])
 def test_a_members_card_is_never_a_tried_on_item(register: Register, config: MemberCardsConfig | None) -> None:
     events = visit(cards(register, config), CARD, GOODS)

@@ -2,14 +2,23 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 import yingke
+from models.calibration import Calibration
+from models.decoys import Population
+from models.encoders import BUILT_IN
+from models.errors import ModelError
+from models.rule import MatchRule
 from tests.shared_data import shared
+
+NOBODY = Population(np.zeros(8, np.float32), np.eye(8, dtype=np.float32))
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
@@ -129,3 +138,63 @@ def test_a_directory_without_pictures_or_faces_and_a_report_on_too_little_are_on
     assert "none of the 1 pictures" in capsys.readouterr().err
     assert yingke.main(["identify", "--enrol", train, "--probe", train, "--report"]) == 1
     assert "needs strangers" in capsys.readouterr().err
+
+
+def linked(target: Path, source: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.symlink_to(source)
+
+
+def some_people(folder: Path, people: int, strangers: int) -> list[str]:
+    """The arguments for so many people of LFW with four pictures each, and so many others; their folders are links."""
+    faces = shared("data/faces/lfw_subset")
+    enough = [each for each in sorted((faces / "enrolled").iterdir()) if len(list(each.glob("*.jpg"))) >= 4]
+    for person in enough[:people]:
+        for file in sorted(person.glob("*.jpg"))[:4]:
+            linked(folder / "selected" / person.name / file.name, file)
+        linked(folder / "people" / person.name, folder / "selected" / person.name)
+    for file in sorted((faces / "strangers").glob("*.jpg"))[:strangers]:
+        linked(folder / "strangers" / file.name, file)
+    return ["--enrol", str(folder / "people"), "--probe", str(folder / "strangers"), "--encoder", BUILT_IN]
+
+
+def test_a_report_is_a_table_that_claims_no_rate_that_so_few_strangers_cannot_show(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert yingke.main(["identify", *some_people(tmp_path, 4, 12), "--report"]) == 0
+    first, head, row, *rest = capsys.readouterr().out.splitlines()
+    assert first == "encoder dlib-resnet-v1 2 (CC0-1.0)"
+    titles = re.split(r"\s{2,}", head.strip())
+    shown = dict(zip(titles, re.split(r"\s{2,}", row.strip()), strict=True))
+    assert (shown["members"], shown["pictures"], shown["strangers"]) == ("4", "1", "12")
+    assert (shown["FPIR"], shown["misnamed"]) == ("0.00%", "0")
+    assert float(shown["TPIR"].removesuffix("%")) > 60
+    # One of twelve is 8 %.
+    assert (shown["TPIR at FPIR 1 %"], shown["at 0.1 %"]) == ("too few", "too few")
+    assert rest[-1] == "too few: with so few strangers, one alone is a larger share"
+
+
+def test_a_calibration_goes_into_the_file_that_was_named_and_says_what_it_rests_on(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    arguments = some_people(tmp_path, 22, 60)
+    target = tmp_path / "site.calibration"
+    assert yingke.main(["identify", *arguments, "--calibrate", str(target)]) == 0
+    out = capsys.readouterr().out
+    made = Calibration.read(target).of(BUILT_IN, "2")
+    assert f"written to {target}: " in out
+    assert made.rule.measured in out
+    assert "visits of 30 strangers" in out
+    assert "keeps the rule that it comes with" in out
+    assert 0.3 < made.rule.ratio <= 0.8
+
+
+def test_a_calibration_of_too_few_people_or_to_nowhere_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    arguments = some_people(tmp_path, 2, 2)
+    assert yingke.main(["identify", *arguments, "--calibrate", str(tmp_path / "a")]) == 1
+    assert "2 people with four pictures and 2 strangers are too few" in capsys.readouterr().err
+    assert not (tmp_path / "a").exists()
+    with pytest.raises(ModelError, match="cannot be written"):
+        Calibration("a", "1", MatchRule(0.7, 0.5, 0.5, 9, ""), NOBODY).save(tmp_path / "none" / "a")

@@ -8,7 +8,7 @@ import pytest
 
 from edge.config import EdgeFile
 from edge.paper_words import DPIA, SIGN
-from edge.papers import dpia_markdown, sign_html
+from edge.papers import dpia_markdown, facts, sign_html
 from tests.edge.test_recognition import CHECK_IN, ENTRANCE
 
 DAY = date(2026, 11, 25)
@@ -82,3 +82,11 @@ def test_both_languages_say_the_same_things() -> None:
         for key in words["zh"]:
             assert words["zh"][key].count("\n") == words["en"][key].count("\n"), key
             assert words["zh"][key].count(" | ") == words["en"][key].count(" | "), key
+
+
+def test_the_sign_and_the_assessment_know_of_access_points_too() -> None:
+    config = box(
+        {"access_points": [{"name": "window", "type": "sniffer"}]}, access_points={"window": {"window_seconds": 900}}
+    )
+    known = facts(config)
+    assert (known.wifi, known.wifi_minutes) == (("window",), 15)

@@ -143,7 +143,13 @@ def test_a_member_is_told_once_within_half_a_second_of_the_first_good_face(regis
     events = run(made(ENTRANCE, DrawnFaces(who=2), register), 20)
     assert arrivals(events) == [("M-0002",)]
     assert events[0].time.timestamp() - (NOW + 10) <= 0.5
-    assert register.looks("M-0002")[-1].body == {"who": "box", "what": "matched"}
+
+
+def test_rule_12_a_face_that_is_matched_is_a_look_at_that_member_and_at_nobody_else(register: Register) -> None:
+    before = {name: len(register.looks(name)) for name in ("M-0001", "M-0002")}
+    assert len(arrivals(run(made(ENTRANCE, DrawnFaces(who=2), register), 20))) == 1
+    assert [entry.body for entry in register.looks("M-0002")][before["M-0002"] :] == [{"who": "box", "what": "matched"}]
+    assert len(register.looks("M-0001")) == before["M-0001"]
 
 
 def test_one_visit_is_one_arrival_also_when_the_track_breaks(register: Register) -> None:
@@ -154,8 +160,12 @@ def test_one_visit_is_one_arrival_also_when_the_track_breaks(register: Register)
 
 def test_a_stranger_is_nobody_and_is_not_looked_at_for_ever(register: Register) -> None:
     faces = DrawnFaces(who=77)
-    assert run(made(ENTRANCE, faces, register), 60) == []
+    recogniser = made(ENTRANCE, faces, register)
+    assert run(recogniser, 60) == []
     assert faces.looks <= 20
+    # For a site check they are one visitor, however often they were compared.
+    assert recogniser.outcomes["nothing"] == 4
+    assert (recogniser.visits["nothing"], recogniser.visits.total()) == (1, 1)
     # Far from every member: one vector for each of four tries, where a member needs two.
     assert len(faces.given) == 4
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -100,3 +101,62 @@ def test_the_check_counts_strangers_who_would_be_told_of_and_writes_no_face(
     with Register(tmp_path / "edge", "s1") as register:
         assert [entry.body["what"] for entry in register.looks("M-0417")] == ["enrolled"]
     assert np.isfinite(found.upper_95)
+
+
+CLIP = "data/faces/named_samples/examples/short_hamilton_clip.mp4"
+
+
+def filmed(folder: Path, video: Path, member: list[Path], capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """A box whose camera plays a video, with one member; the arguments of a check of it."""
+    path = folder / "config.yaml"
+    path.write_text(
+        json.dumps(
+            {
+                "store": {"id": "s1"},
+                "sensors": {"cameras": [{"name": "door", "url": str(video)}]},
+                "edge": {
+                    "data": str(folder / "edge"),
+                    "counting": {
+                        "door": {"lines": [{"name": "in", "start": [0, 0.5], "end": [1, 0.5], "entering": "positive"}]}
+                    },
+                },
+            }
+        )
+    )
+    given = ["--by", "guide-7", "--config", str(path)]
+    assert main(["consent", "give", "M-0417", "--purpose", "recognition", "--adult", *given]) == 0
+    assert main(["enrol", "M-0417", *map(str, member), *given]) == 0
+    capsys.readouterr()
+    return ["recognition", "check", "--camera", "door", "--minutes", "0.3", "--config", str(path)]
+
+
+def test_a_camera_is_checked_by_its_visitors_each_of_them_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    member = sorted(shared("data/faces/lfw_subset/enrolled/Al_Sharpton").glob("*.jpg"))[:5]
+    call, out = filmed(tmp_path, shared(CLIP), member, capsys), tmp_path / "check.json"
+    assert main([*call, "--out", str(out)]) == 0
+    found = SiteCheck.model_validate_json(out.read_text())
+    assert (found.source, found.false_alerts, found.members) == ("door", 0, 1)
+    # A singer and a pianist, whom the cut of the film may show as two people each; their bursts are many more.
+    assert 1 <= found.faces <= 4
+    said = capsys.readouterr()
+    assert f"{found.faces} visitors who are none" in said.out
+    assert "gallery of 1 member;" in said.out
+    assert "does not start" in said.out
+    assert "of 0.3 minutes" in said.err
+
+
+def test_a_camera_before_which_nobody_was_gives_no_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    member = sorted(shared("data/faces/lfw_subset/enrolled/Al_Sharpton").glob("*.jpg"))[:5]
+    video = tmp_path / "empty.avi"
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*"MJPG"), 10, (320, 240))
+    for number in range(20):
+        writer.write(np.full((240, 320, 3), 90 + number, np.uint8))
+    writer.release()
+    call, out = filmed(tmp_path, video, member, capsys), tmp_path / "check.json"
+    assert main([*call, "--out", str(out)]) == 1
+    assert "no face was seen" in capsys.readouterr().err
+    assert not out.exists()
+    assert main([*call[:3], "till", *call[4:]]) == 1
+    assert "there is no camera till" in capsys.readouterr().err

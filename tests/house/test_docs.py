@@ -19,6 +19,7 @@ PAGES = [
     "docs/decisions.md",
     "docs/figures.md",
     "docs/audit.md",
+    "docs/wifi.md",
 ]
 
 

@@ -11,6 +11,9 @@ export class Refused extends Error {
   }
 }
 
+// What was refused, in the page's language; the server's own words are English.
+export const told = (words, error) => error instanceof Refused ? words.refusals[error.code] ?? words.refusals.failed : words.failed;
+
 export async function ask(path, body) {
   const answer = await fetch(`/api/${path}`, body === undefined ? { cache: "no-store" } : {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),

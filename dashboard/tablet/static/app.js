@@ -1,5 +1,5 @@
 // The tablet: log in, cards as they come, taps that never get lost. State is one object; drawing follows from it.
-import { ask, enqueue, flush, Refused, waiting } from "./api.js";
+import { ask, enqueue, flush, Refused, told, waiting } from "./api.js";
 import { drawCard, refreshTimes } from "./cards.js";
 import { askConsent, scanCode } from "./dialogs.js";
 import { byId, make } from "./dom.js";
@@ -58,7 +58,7 @@ function drawLogin() {
         await ask("login", { guide: guide.id, pin: pin.value });
         await enter();
       } catch (error) {
-        problem.textContent = error instanceof Refused ? `${state.language === "zh" && error.message.includes("do not fit") ? words.wrong : error.message} · ${error.fix}` : words.failed;
+        problem.textContent = told(words, error);
         pin.select();
       }
     } }, make("h2", {}, guide.name), make("label", { for: "pin" }, words.pin), pin, problem,

@@ -1,5 +1,5 @@
 // What opens over the cards: a code, a member's consent, what is known of a member.
-import { ask } from "./api.js";
+import { ask, told } from "./api.js";
 import { byId, make } from "./dom.js";
 
 function open(...children) {
@@ -12,10 +12,6 @@ function open(...children) {
 const close = () => byId("dialog").close();
 const button = (text, kind, onclick, type = "button") => make("button", { type, class: kind, onclick }, text);
 
-function failed(words, error) {
-  return `${error.message === "Failed to fetch" ? words.failed : error.message}${error.fix ? ` · ${error.fix}` : ""}`;
-}
-
 export function scanCode(state, say) {
   const { words } = state;
   const field = make("input", { id: "code", autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: "400", "aria-label": words.scanHint });
@@ -27,7 +23,7 @@ export function scanCode(state, say) {
       close();
       say(words.sent);
     } catch (error) {
-      problem.textContent = failed(words, error);
+      problem.textContent = told(words, error);
       field.select();
     }
   } }, make("h2", {}, words.scan), make("p", { class: "soft" }, words.scanHint), field, problem,
@@ -38,7 +34,7 @@ export function scanCode(state, say) {
 export async function askConsent(state, say, language = state.language, typed = "") {
   const { words } = state;
   let texts;
-  try { ({ texts } = await ask(`consent/texts?language=${language}`)); } catch (error) { say(failed(words, error)); return; }
+  try { ({ texts } = await ask(`consent/texts?language=${language}`)); } catch (error) { say(told(words, error)); return; }
   const member = make("input", { id: "member", value: typed, placeholder: words.memberHint, autocomplete: "off", pattern: "M-[0-9A-Z]{4,26}", required: true, maxlength: "28" });
   const adult = make("input", { type: "checkbox", id: "adult" });
   const problem = make("p", { class: "problem", role: "alert" });
@@ -61,7 +57,7 @@ export async function askConsent(state, say, language = state.language, typed = 
       say(words.recorded);
       if (state.me?.enrolment && agreed.some((text) => text.purpose === "recognition")) takePictures(state, say, name);
       else close();
-    } catch (error) { problem.textContent = failed(words, error); }
+    } catch (error) { problem.textContent = told(words, error); }
   };
   open(make("form", { class: "consent", onsubmit: record },
     make("h2", {}, words.consentTitle), make("p", { class: "soft" }, words.consentHint),
@@ -75,12 +71,12 @@ export async function askConsent(state, say, language = state.language, typed = 
 // The box takes the pictures and tells numbers and reasons; no picture ever comes to the tablet.
 export function takePictures(state, say, member) {
   const { words } = state;
-  const told = make("p", { class: "big", role: "status" });
+  const count = make("p", { class: "big", role: "status" });
   const reasons = make("ul", { class: "soft" });
   const problem = make("p", { class: "problem", role: "alert" });
   const start = button(words.pictures, "primary", () => take(false));
   const show = (progress) => {
-    told.textContent = words.good(progress.good, progress.looked);
+    count.textContent = words.good(progress.good, progress.looked);
     reasons.replaceChildren(...Object.entries(progress.problems).sort((a, b) => b[1] - a[1]).slice(0, 3).map(([code]) => make("li", {}, words.problems[code] ?? code)));
   };
   const take = async (known) => {
@@ -94,13 +90,13 @@ export function takePictures(state, say, member) {
       close();
       say(done.warning ?? words.enrolled(done.encoder));
     } catch (error) {
-      problem.textContent = error.code === "known" ? words.knownAlready(error.message) : error.code === "pictures" ? words.tooFew : failed(words, error);
+      problem.textContent = error.code === "known" ? words.knownAlready(error.message) : told(words, error);
       if (error.code === "known") problem.append(" ", button(words.enrolAnyway, "", () => take(true)));
       start.disabled = false;
     } finally { clearInterval(looking); }
   };
   open(make("div", { class: "consent" }, make("h2", {}, `${words.picturesTitle} · ${member}`), make("p", { class: "soft" }, words.picturesHint),
-    told, reasons, problem, state.me.encoder ? make("p", { class: "soft" }, words.encoder(state.me.encoder)) : null,
+    count, reasons, problem, state.me.encoder ? make("p", { class: "soft" }, words.encoder(state.me.encoder)) : null,
     make("div", { class: "buttons" }, start, button(words.later, "", close))));
 }
 
@@ -108,7 +104,7 @@ export async function showData(state, say, member) {
   const { words } = state;
   if (!/^M-[0-9A-Z]{4,26}$/.test(member)) { say(words.notBefore); return; }
   let data;
-  try { data = await ask(`members/${member}/data`); } catch (error) { say(failed(words, error)); return; }
+  try { data = await ask(`members/${member}/data`); } catch (error) { say(told(words, error)); return; }
   const withdraw = async (purpose) => {
     try {
       const { texts } = await ask(`consent/texts?language=${state.language}`);
@@ -116,7 +112,7 @@ export async function showData(state, say, member) {
       await ask("consent", [{ member, purpose, act: "withdrawn", language: state.language, digest: text.digest, how: "tablet_code" }]);
       say(words.withdrawn);
       showData(state, say, member);
-    } catch (error) { say(failed(words, error)); }
+    } catch (error) { say(told(words, error)); }
   };
   const moment = (text) => new Date(text).toLocaleString(state.language === "zh" ? "zh-CN" : "en-GB", { timeZone: state.shop.timezone });
   open(make("div", { class: "consent" },
