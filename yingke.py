@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "wifi": ("edge.commands.wifi:wifi", "Estimate devices from Wi-Fi captures."),
     "rfid": ("edge.commands.rfid:rfid", "Decode recorded LLRP streams."),
     "tryons": ("edge.commands.rfid:tryons", "Find try-on sessions in tag reads."),
+    "export": ("dashboard.export_commands:export", "What happened to items, as EPCIS 2.0 documents."),
     "outbox": ("edge.commands.outbox:outbox", "Look into the box's outbox, or send it again."),
     "calibrate": ("yingke:calibrate", "Draw a camera's lines and zones on its picture, in a page on this machine."),
     "import": (

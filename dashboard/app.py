@@ -14,6 +14,8 @@ from dashboard.audits import audit_view
 from dashboard.changes import Changes
 from dashboard.day import Minute, bounds, day_view, local_date
 from dashboard.documents import event_document, state_document, window_document
+from dashboard.epcis import EpcisConfig
+from dashboard.epcis_routes import ItemReader, epcis_routes
 from dashboard.verdicts import DAYS, Verdicts, verdict_view
 from sync.clock import Now
 from sync.errors import SyncError
@@ -36,7 +38,7 @@ HEADERS = {
 }
 
 
-class Reader(Protocol):
+class Reader(ItemReader, Protocol):
     """What the pages read of the central store (``sync.store.CentralStore``); times are epoch seconds."""
 
     def footfall_minutes(
@@ -57,8 +59,6 @@ class Reader(Protocol):
 
     def latest_devices(self, store: str, start: float, end: float) -> dict[str, Any] | None: ...
 
-    def last_cursor(self) -> int: ...
-
 
 def create_app(
     reader: Reader,
@@ -67,6 +67,7 @@ def create_app(
     notes: Mapping[Any, str],
     simulated: bool,
     audit_max_age_days: float = 90.0,
+    epcis: EpcisConfig | None = None,
 ) -> FastAPI:
     """The application over one reader; ``stores`` are the stores it may show, the first is the default."""
     app = FastAPI(title="Yingke", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
@@ -140,6 +141,8 @@ def create_app(
         """The last events, newest first; ``happening`` leaves out the every-minute ones: totals and heartbeats."""
         without = () if kind == "all" else (FootfallMinute.TYPE, Health.TYPE)
         return {"events": [event_document(row) for row in reader.latest_events(chosen(store).id, limit, without)]}
+
+    app.include_router(epcis_routes(reader, chosen, now, epcis or EpcisConfig()))
 
     @app.get("/api/v1/changes")
     async def stream(request: Request) -> StreamingResponse:

@@ -52,7 +52,7 @@ def run(config: CentreFile, stop: threading.Event) -> None:
     with listener, CentralStore(config.sync.database.resolved(), config.sync.ingest) as store:
         notes, simulated = config.dashboard.notes, config.clock is not None
         age = config.dashboard.audit_max_age_days
-        app = create_app(store, config.all_stores, clock(config.clock), notes, simulated, age)
+        app = create_app(store, config.all_stores, clock(config.clock), notes, simulated, age, config.dashboard.epcis)
         server = PageServer(app)
         # What is loaded by now lives as long as the process: the collector need not walk through it for every batch
         # (a sixth of the CPU time of ingest).

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from dashboard.epcis import EpcisConfig
 from sync.clock import SimulatedClock
 from sync.config import SyncConfig
 from sync.orders import CentreOrdersConfig
@@ -19,6 +20,7 @@ class DashboardConfig(BaseModel):
     audit_max_age_days: Annotated[float, Field(gt=0, le=3650)] = 90.0
     """An audit of a line's counting that is older is marked on the pages."""
     orders: CentreOrdersConfig | None = None
+    epcis: EpcisConfig = EpcisConfig()
     notes: dict[Literal["en", "zh"], str] = {}
     """What every page says on top, by language, e.g. which sensors are simulated."""
 

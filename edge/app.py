@@ -11,7 +11,6 @@ from edge.audit.counting import digests
 from edge.audit.ledger import Ledger
 from edge.config import EdgeFile
 from edge.feeds import feed_parts
-from edge.frigate import subscriber
 from edge.hopping import Hopping, open_hoppers
 from edge.members import Members, open_members
 from edge.processing import Processor
@@ -20,9 +19,11 @@ from edge.processors.devices import DevicesProcessor
 from edge.processors.doors import DoorBoard, Noting, nights
 from edge.processors.followed import FollowedProcessor
 from edge.processors.footfall import FootfallProcessor
+from edge.processors.items import ItemsProcessor
 from edge.processors.tryon_calibration import calibrated
 from edge.processors.tryons import TryOnProcessor
 from edge.runtime import Heartbeat, SensorLoop
+from edge.subscribing import subscriber
 from models.gate import open_people
 from sensors.camera import CameraSource
 from sensors.frigate import FrigateSource
@@ -104,15 +105,20 @@ def _wifi(config: EdgeFile, now: Now, doors: DoorBoard, hoppers: Mapping[str, Ho
 
 def _rfid(config: EdgeFile, now: Now, board: BadgeBoard, members: Members | None) -> list[Part]:
     parts: list[Part] = []
+    broker = MqttBroker(config.edge.rfid_broker or config.sync.mqtt)
     for rfid in config.sensors.rfid:
         tryons, badges = config.edge.tryons.get(rfid.name), config.edge.badges.get(rfid.name)
         processor: Processor[Any] | None = TryOnProcessor(rfid.name, calibrated(tryons)) if tryons else None
+        if rfid.name in config.edge.items:
+            rooms = tryons.rooms if tryons else {}
+            processor = ItemsProcessor(rfid.name, config.edge.items[rfid.name], rooms, processor)
         if badges is not None:
             processor = BadgeProcessor(rfid.name, badges, board, processor)
         if members is not None:
             processor = members.of_reader(rfid.name, processor)
         assert processor is not None, "the configuration has a use for every reader"
-        parts.append((rfid.name, partial(open_rfid, rfid, now), processor))
+        connect = subscriber(broker, f"yingke-{config.store.id}-{rfid.name}", "RFID's", "edge.rfid_broker")
+        parts.append((rfid.name, partial(open_rfid, rfid, now, connect), processor))
     return parts
 
 

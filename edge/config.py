@@ -11,6 +11,7 @@ from edge.processors.badges import BadgesConfig
 from edge.processors.clients import ClientsConfig
 from edge.processors.devices import DevicesConfig
 from edge.processors.footfall import FootfallConfig
+from edge.processors.items_config import ItemsConfig
 from edge.processors.recognition_config import RecognitionConfig
 from edge.processors.tryon_config import TryOnConfig
 from models.config import ModelsConfig
@@ -35,6 +36,9 @@ class EdgeConfig(BaseModel):
     frigate_broker: MqttConfig | None = Field(
         default=None, description="the broker that Frigate publishes to; that of sync.mqtt when absent"
     )
+    rfid_broker: MqttConfig | None = Field(
+        default=None, description="the broker that RFID readers publish to; that of sync.mqtt when absent"
+    )
     sniffer_broker: MqttConfig | None = Field(
         default=None, description="the broker that sniffers publish to; that of sync.mqtt when absent"
     )
@@ -42,6 +46,7 @@ class EdgeConfig(BaseModel):
     devices: dict[Name, DevicesConfig] = {}
     access_points: dict[Name, ClientsConfig] = {}
     tryons: dict[Name, TryOnConfig] = {}
+    items: dict[Name, ItemsConfig] = Field(default={}, description="readers with antennas at a till, exit or rack")
     badges: dict[Name, BadgesConfig] = {}
     recognition: RecognitionConfig = RecognitionConfig()
     codes: dict[Name, CodesConfig] = Field(default={}, description="cameras that members hold their code before")
@@ -80,7 +85,12 @@ class EdgeFile(BaseModel):
             ({"devices": self.edge.devices}, self.sensors.wifi),
             ({"access_points": self.edge.access_points}, self.sensors.access_points),
             (
-                {"tryons": self.edge.tryons, "badges": self.edge.badges, "member_cards": self.edge.member_cards},
+                {
+                    "tryons": self.edge.tryons,
+                    "items": self.edge.items,
+                    "badges": self.edge.badges,
+                    "member_cards": self.edge.member_cards,
+                },
                 self.sensors.rfid,
             ),
         )
@@ -133,6 +143,16 @@ class EdgeFile(BaseModel):
             for name in sorted(wanted - names):
                 raise ValueError(
                     f"edge.{section}: there is no camera {name} that gives pictures; there is {_listed(names)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _an_antenna_is_in_one_place(self) -> Self:
+        for name in sorted(self.edge.items.keys() & self.edge.tryons.keys()):
+            for antenna in sorted(self.edge.items[name].antennas.keys() & self.edge.tryons[name].rooms.keys()):
+                raise ValueError(
+                    f"edge.items.{name}.antennas: {antenna} is a fitting room in edge.tryons.{name}.rooms: "
+                    "remove it from one of them"
                 )
         return self
 

@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any
 
 from edge.config import EdgeFile
-from edge.frigate import subscriber
 from edge.processing import Processor
 from edge.processors.clients import ClientsProcessor
+from edge.subscribing import subscriber
 from sensors.readings import Source
 from sensors.wifi.feeds.config import MerakiConfig, OpenWrtConfig, SnifferConfig
 from sensors.wifi.feeds.lines import OpenWrtSource

@@ -7,14 +7,15 @@ Read against Frigate's documentation (integrations/mqtt) and the source of 0.16:
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from sensors.errors import FormatError
 from sensors.frigate_config import FrigateConfig
 from sensors.readings import Attention, Sighting, Silence
+from sensors.subscription import Connect, Message, Subscription
 
 UNKNOWN, OFFLINE = "frigate_unknown", "frigate_offline"
 NO_FRAMES, DETECT_OFF = "frigate_no_frames", "frigate_detect_off"
@@ -25,26 +26,6 @@ _LARGEST = 256 * 1024
 _LONGEST_PATH = 2000
 _CLOCKS_APART = 600.0
 """Seconds by which Frigate's clock may be ahead of the box's; more is nonsense."""
-
-
-class Message(Protocol):
-    """One MQTT message."""
-
-    @property
-    def topic(self) -> str: ...
-
-    @property
-    def payload(self) -> bytes: ...
-
-
-class Subscription(Protocol):
-    """A connection that receives what was subscribed to. Raises ``SourceError`` once it is lost."""
-
-    def receive(self, timeout: float, /) -> Message | None: ...
-
-
-Connect = Callable[[Sequence[str]], AbstractContextManager[Subscription]]
-"""Connects and subscribes to the given topics. Raises ``SourceError``."""
 
 
 class FrigateSource:

@@ -7,8 +7,17 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from sensors.readings import Source, TagRead
+from sensors.rfid.adapter_config import (
+    AdapterConfig,
+    ImpinjConfig,
+    PublishedConfig,
+    PushedConfig,
+    WedgeConfig,
+    open_adapter,
+)
 from sensors.rfid.client import LlrpSource
 from sensors.rfid.replay import ReplaySource
+from sensors.subscription import Connect
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 """Of a sensor, as in the event contract."""
@@ -48,11 +57,20 @@ class ReplayConfig(BaseModel):
     path: Annotated[str, Field(min_length=1)]
 
 
-RfidConfig = Annotated[LlrpConfig | ReplayConfig, Field(discriminator="type")]
+RfidConfig = Annotated[
+    LlrpConfig | ReplayConfig | ImpinjConfig | PublishedConfig | PushedConfig | WedgeConfig,
+    Field(discriminator="type"),
+]
 
 
-def open_rfid(config: LlrpConfig | ReplayConfig, clock: Callable[[], float] = time.time) -> Source[TagRead]:
-    """The source that ``config`` describes, not yet entered. ``clock`` gives UTC epoch seconds."""
+def open_rfid(
+    config: LlrpConfig | ReplayConfig | AdapterConfig,
+    clock: Callable[[], float] = time.time,
+    connect: Connect | None = None,
+) -> Source[TagRead]:
+    """The source that ``config`` describes, not yet entered. ``clock`` gives UTC epoch seconds, ``connect`` MQTT."""
+    if isinstance(config, AdapterConfig):
+        return open_adapter(config, connect, clock)
     if isinstance(config, ReplayConfig):
         return ReplaySource(config.path)
     return LlrpSource(

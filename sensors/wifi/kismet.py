@@ -15,7 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sensors.errors import FormatError, SourceError
+from sensors.errors import SourceError
+from sensors.http_body import Body
 from sensors.readings import Attention, ProbeRequest, Silence
 from sensors.wifi.capture import PcapngParser
 from sensors.wifi.config import KismetConfig
@@ -25,7 +26,6 @@ from sensors.wifi.probes import WAIT, Hearing, Probes
 _CHUNK = 64 * 1024
 _OPEN_S = 10.0
 _MAX_HEAD = 16 * 1024
-_HEX = re.compile(rb"[0-9A-Fa-f]{1,8}")
 _AGAIN = "see that Kismet runs, and that edge and Kismet agree on host and port"
 _KEY = "make an API key with the role readonly in Kismet's settings, and put it into the file"
 
@@ -133,37 +133,6 @@ class KismetSource(Probes):
         if not chunk:
             raise SourceError(f"{self._name}: the stream ended", _AGAIN)
         return chunk
-
-
-class Body:
-    """Takes HTTP/1.1's chunks apart (RFC 9112, 7.1) as the bytes come; holds back no more than a chunk's first line."""
-
-    def __init__(self, chunked: bool, name: str) -> None:
-        self._chunked = chunked
-        self._name = name
-        self._left = 0
-        self._line = b""
-
-    def feed(self, data: bytes, /) -> bytes:
-        """The content in the next bytes. Raises ``FormatError`` when they are no chunks."""
-        if not self._chunked:
-            return data
-        content = []
-        while data:
-            if self._left:
-                content.append(data[: self._left])
-                self._left, data = max(0, self._left - len(data)), data[self._left :]
-                continue
-            line, end, data = (self._line + data).partition(b"\n")
-            self._line = b"" if end else line
-            if not end and len(line) <= 256:
-                break
-            line = line.rstrip(b"\r").split(b";")[0].strip()  # what follows a semicolon is an extension
-            if line and not _HEX.fullmatch(line):
-                raise FormatError(f"{self._name}: a damaged HTTP stream", _AGAIN)
-            # The empty line ends the chunk before; a chunk of 0 bytes is the last one, and the connection closes.
-            self._left = int(line or b"0", 16)
-        return b"".join(content)
 
 
 def _key(path: Path) -> str:

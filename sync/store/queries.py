@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Engine, Row, case, func, select
+from sqlalchemy import Engine, Row, case, func, select, tuple_
 
 from sync.events import Arrival, Response
 from sync.store import tables
@@ -148,15 +148,37 @@ class Queries:
         with reading(self._engine) as connection:
             return [_document(row) for row in connection.execute(query)]
 
-    def events_after(self, store: str, cursor: int, limit: int) -> list[Document]:
+    def events_after(self, store: str, cursor: int, limit: int, types: Sequence[str] = ()) -> list[Document]:
         """The next events after ``cursor`` (0 at first) in the order in which they came in; each has its ``cursor``.
 
-        Nothing is skipped: an event that becomes visible later has a higher cursor, also with several writers.
+        Nothing is skipped: an event that becomes visible later has a higher cursor, also with several writers. With
+        ``types``, only those.
         """
         table = tables.event
         query = select(table).where(table.c.store == store, table.c.position > cursor)
+        if types:
+            query = query.where(table.c.type.in_(types))
         with reading(self._engine) as connection:
             return [_document(row) for row in connection.execute(query.order_by(table.c.position).limit(limit))]
+
+    def events_between(
+        self,
+        store: str,
+        start: float,
+        end: float,
+        types: Sequence[str],
+        after: tuple[float, int] | None = None,
+        limit: int = 1000,
+    ) -> list[Document]:
+        """The next events of ``types`` in [start, end) by time, behind ``after``: time and cursor of the last one."""
+        table = tables.event
+        query = select(table).where(table.c.store == store, table.c.type.in_(types))
+        query = query.where(table.c.time >= round(start * 1000), table.c.time < round(end * 1000))
+        if after is not None:
+            query = query.where(tuple_(table.c.time, table.c.position) > (round(after[0] * 1000), after[1]))
+        with reading(self._engine) as connection:
+            ordered = query.order_by(table.c.time, table.c.position).limit(limit)
+            return [_document(row) for row in connection.execute(ordered)]
 
     def last_cursor(self, store: str | None = None) -> int:
         """The newest cursor of a store; without one, a number that grows whenever any store gets an event."""

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from edge.config import EdgeFile
-from edge.frigate import subscriber
 from edge.processors.entry_rules import EntryRules
 from edge.processors.followed import FollowedProcessor
 from edge.processors.footfall import FootfallConfig, LineConfig
 from edge.processors.zones import ZoneConfig
 from edge.runtime import Heartbeat, SensorLoop
+from edge.subscribing import subscriber
 from sensors.errors import SourceError
 from sensors.frigate import FrigateSource, sightings
 from sensors.frigate_config import FrigateConfig
@@ -175,7 +175,7 @@ def test_frigate_over_a_real_broker_is_counted_and_its_end_is_told(make_broker: 
             frigate.publish("frigate/events", event("new", "1.5-a", walk[:2]))
             frigate.publish("frigate/events", event("end", "1.5-a", walk))
             assert until(lambda: any(isinstance(one.data, Visit) for one in sink.kept), 10)
-        assert until(lambda: sink.told("door")[-1] == ("degraded", "frigate_offline"), 10), sink.told("door")
+        assert until(lambda: sink.told("door")[-1:] == [("degraded", "frigate_offline")], 10), sink.told("door")
         assert loop.status.dropped == 1
         broker.__exit__(None, None, None)
         assert until(lambda: sink.told("door")[-1][0] == "lost", 10), sink.told("door")

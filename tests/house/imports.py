@@ -32,7 +32,7 @@ SEAMS = {
     "phonenumbers": ("sync.crm.contacts",),
     "openpyxl": ("sync.crm.importing.reading",),
     "alembic": ("sync.store",),
-    "fastapi": ("dashboard.app", "dashboard.server", "dashboard.local", "dashboard.tablet"),
+    "fastapi": ("dashboard.app", "dashboard.epcis_routes", "dashboard.server", "dashboard.local", "dashboard.tablet"),
     "uvicorn": ("dashboard.server",),
     # Never at run time: GPL, or peers and tools of the tests.
     "scapy": (),

@@ -13,9 +13,9 @@ import atheris
 with atheris.instrument_imports(include=["sensors.wifi", "edge.processors.bursts"]):
     from edge.processors.bursts import Windows
     from sensors.errors import FormatError
+    from sensors.http_body import Body
     from sensors.wifi.capture import BARE_80211, BARE_80211_FCS, HEAD, RADIOTAP, Parser, PcapngParser, open_parser
     from sensors.wifi.dot11 import ProbeParser
-    from sensors.wifi.kismet import Body
 
 LINKS = (RADIOTAP, BARE_80211, BARE_80211_FCS)
 

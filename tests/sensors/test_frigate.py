@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensors.errors import FormatError, SourceError
-from sensors.frigate import FrigateSource, Message, Subscription, camera_fps, sightings
+from sensors.frigate import FrigateSource, camera_fps, sightings
 from sensors.frigate_config import FrigateConfig
 from sensors.readings import Attention, Sighting, Silence
+from sensors.subscription import Message, Subscription
 from tests.sensors.frigate_events import DETECT, event, stats
 
 NOW = 1_700_000_000.0

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sensors.errors import FormatError, SourceError
-from sensors.frigate import Subscription
 from sensors.readings import Attention, ClientHeard, Silence
+from sensors.subscription import Subscription
 from sensors.wifi.feeds import meraki, openwrt
 from sensors.wifi.feeds.config import MerakiConfig, OpenWrtConfig, SnifferConfig
 from sensors.wifi.feeds.lines import OpenWrtSource

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensors.errors import FormatError, SourceError
+from sensors.http_body import Body
 from sensors.readings import Attention, ProbeRequest, Silence
 from sensors.wifi.config import KismetConfig
-from sensors.wifi.kismet import Body, KismetSource
+from sensors.wifi.kismet import KismetSource
 from tests.sensors.wifi_frames import enhanced, interface, probe, radiotap, section
 
 FRAME = radiotap(probe())

@@ -20,8 +20,8 @@ from types import TracebackType
 from typing import Self
 
 from sensors.errors import FormatError
-from sensors.frigate import Connect, Subscription
 from sensors.readings import Attention, ClientHeard, Silence
+from sensors.subscription import Connect, Subscription
 from sensors.wifi.feeds.config import SnifferConfig
 from sensors.wifi.feeds.parsing import dictionary, json_object, listed, number
 from sensors.wifi.hashing import Pseudonyms

@@ -1,4 +1,4 @@
-"""Messages of Frigate and of sniffers over our MQTT connection: joins ``sync.mqtt`` to ``sensors``.
+"""Messages of Frigate, sniffers and RFID readers over our MQTT connection: joins ``sync.mqtt`` to ``sensors``.
 
 Sources may not import it.
 """
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from sensors.errors import SourceError
-from sensors.frigate import Subscription
+from sensors.subscription import Subscription
 from sync.mqtt import Broker, Link, LinkLost, Message, Session
 
 
@@ -26,7 +26,7 @@ class _Subscribed:
 def subscriber(
     broker: Broker, client_id: str, whose: str = "Frigate's", section: str = "edge.frigate_broker"
 ) -> Callable[[Sequence[str]], AbstractContextManager[Subscription]]:
-    """What a source connects with: QoS 0, as Frigate and sniffers publish, and nothing kept while we are away.
+    """What a source connects with: QoS 0, and nothing kept while we are away.
 
     ``whose`` and ``section`` are for the sentence that says what is lost.
     """
