@@ -245,6 +245,7 @@ purchase = Table(
     Index("purchase_customer", "customer", "time"),
     Index("purchase_store", "store", "day"),
     Index("purchase_returned", "source", "returned"),
+    Index("purchase_received", "received"),
 )
 
 purchase_line = Table(

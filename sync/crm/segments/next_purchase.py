@@ -85,7 +85,8 @@ def fit(histories: Sequence[History]) -> Model | None:
     found = minimize(cost, found.x, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-11, "maxiter": 4000})
     if not found.success or np.abs(found.x).max() >= 10:
         return None
-    return Model(*(float(value) for value in np.exp(found.x)), -float(found.fun) * len(histories), len(histories))
+    r, alpha, a, b = (float(value) for value in np.exp(found.x))
+    return Model(r, alpha, a, b, -float(found.fun) * len(histories), len(histories))
 
 
 def log_likelihood(parameters: Any, columns: Any) -> float:

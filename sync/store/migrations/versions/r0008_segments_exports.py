@@ -31,6 +31,7 @@ def upgrade() -> None:
     )
     op.create_index("customer_segment_state", "customer_segment", ["state", "customer"])
     op.create_index("customer_segment_due", "customer_segment", ["due"])
+    op.create_index("purchase_received", "purchase", ["received"])
     op.create_table(
         "segment_basis",
         Column("name", String(32), primary_key=True),
