@@ -5,7 +5,7 @@ import time
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -13,8 +13,6 @@ import click
 from dashboard.config import CentreFile
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from sync.crm.segments.rules import SegmentRules
 
 
@@ -68,7 +66,7 @@ def _rules(path: Path) -> "SegmentRules":
         raise CrmError("file", f"{path}: {field or 'rules'}: {first['msg']}", "correct that field") from error
 
 
-def _kept(connection: "Connection") -> "SegmentRules | None":
+def _kept(connection: Any) -> "SegmentRules | None":
     """The rules of the last time: given once, they hold."""
     from sync.crm.segments import basis
 
@@ -76,7 +74,7 @@ def _kept(connection: "Connection") -> "SegmentRules | None":
     return None if known is None else known[0].rules
 
 
-def _figures(connection: "Connection", today: date, list_warnings: bool) -> dict[str, object]:
+def _figures(connection: Any, today: date, list_warnings: bool) -> dict[str, object]:
     from sync.crm.segments import basis, reading
 
     known = basis.load(connection)

@@ -17,7 +17,7 @@ from sync.crm.segments.rules import SegmentRules
 from sync.store.database import insert
 
 LEARN_AGAIN_MS = 30 * 86_400_000
-OVERLAP_MS = 3_600_000
+OVERLAP_MS = 600_000
 """A batch notes the time at which it began, and may be committed later; an import's batch takes seconds."""
 _AT_ONCE = 500
 

@@ -78,7 +78,8 @@ def united(lines: Sequence[Sold], read: Sequence[Sold]) -> list[Sold]:
 def close(sessions: Iterable[Session], sales: Iterable[Sold]) -> list[Closed]:
     """Each sale closes one session at most, and each session is closed by one sale at most; EPCs come first.
 
-    By EPC the last session before the sale counts. By GTIN the session whose time runs out first: so as many as
+    By EPC the last try-on before the sale counts, or else the last time that the item was in a room. By GTIN, where
+    only what was tried counts, the session whose time runs out first: so as many as
     possible find a sale, in whatever order they came.
     """
     falling = sorted(sessions, key=lambda each: (each.start, each.id))
@@ -101,8 +102,10 @@ def _by_epc(
         tried = of_item.get((sale.store, sale.epc), []) if sale.epc is not None else []
         fits = [s for s in tried if s.id not in closed and s.start <= sale.time <= s.end + ITEM_WINDOW_S]
         if fits:
-            closed.add(fits[-1].id)
-            found.append(Closed(fits[-1], sale, "epc"))
+            # Carried in and tried are two sessions of one item: the one that was tried is what the sale followed.
+            best = max(fits, key=lambda each: (each.kind == "tried_on", each.start, each.id))
+            closed.add(best.id)
+            found.append(Closed(best, sale, "epc"))
         else:
             unsold.append(sale)
     return [each for each in sessions if each.id not in closed], unsold
@@ -111,7 +114,7 @@ def _by_epc(
 def _by_gtin(sessions: Sequence[Session], sales: Sequence[Sold], found: list[Closed]) -> None:
     coming: dict[tuple[str, str], list[Session]] = defaultdict(list)
     for each in reversed(sessions):
-        if each.gtin is not None:
+        if each.gtin is not None and each.kind == "tried_on":
             coming[each.store, each.gtin].append(each)
     waiting: dict[tuple[str, str], list[tuple[float, UUID, Session]]] = defaultdict(list)
     for sale in sales:

@@ -40,6 +40,13 @@ def test_the_very_item_is_found_before_its_kind() -> None:
     assert [(each.session, each.how) for each in found] == [(same, "epc")]
 
 
+def test_carried_in_and_tried_are_one_purchase_of_what_was_tried() -> None:
+    tried, carried = session(), session(T + 100, kind="in_room")
+    assert [each.session for each in close([tried, carried], [sold(T + 600, EPC)])] == [tried]
+    assert [each.session for each in close([carried], [sold(T + 600, EPC)])] == [carried]
+    assert close([carried], [sold(T + 600)]) == []
+
+
 def test_another_item_of_the_kind_counts_within_the_visit_only() -> None:
     tried = session()
     assert [each.how for each in close([tried], [sold(tried.end + KIND_WINDOW_S)])] == ["gtin"]
@@ -174,14 +181,14 @@ def test_a_try_on_is_nobodys_unless_the_member_said_yes(engine: Engine) -> None:
             consent = Consent(
                 member=who,
                 purpose="profile",
-                act=act,
+                act=act,  # type: ignore[arg-type]
                 time=NOW + (act == "withdrawn"),
                 version="1",
                 digest="0" * 64,
                 language="en",
                 taken_by="g",
                 how="paper",
-            )  # type: ignore[arg-type]
+            )
             consents.record(connection, consent)
             assert asking.member(connection, done) == expected
 
