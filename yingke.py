@@ -52,6 +52,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "dashboard.importing:import_command",
         "Take customers, products or purchases in from CSV or Excel.",
     ),
+    "segments": (
+        "dashboard.segments:segments",
+        "Who is new, active, at risk or lost, who to call now, and who makes the turnover.",
+    ),
+    "export": ("dashboard.exporting:export", "Footfall and events for other tools, with coverage and revisions."),
     "handover": (
         "dashboard.handover:handover",
         "A guide leaves: customers, open work and tablet access, in one step.",

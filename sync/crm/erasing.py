@@ -22,6 +22,7 @@ _OF_THE_PERSON = (
     tables.task,
     tables.customer_key,
     tables.customer_consent,
+    tables.customer_segment,
 )
 
 

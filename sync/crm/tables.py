@@ -245,6 +245,7 @@ purchase = Table(
     Index("purchase_customer", "customer", "time"),
     Index("purchase_store", "store", "day"),
     Index("purchase_returned", "source", "returned"),
+    Index("purchase_received", "received"),
 )
 
 purchase_line = Table(
@@ -380,4 +381,45 @@ import_mapping = Table(
     Column("shape", String(64), primary_key=True),
     Column("body", Text, nullable=False),
     Column("used", BigInteger, nullable=False),
+)
+
+customer_segment = Table(
+    "customer_segment",
+    metadata,
+    # A root: everybody merged into it counts with it.
+    Column("customer", CUSTOMER, primary_key=True),
+    Column("state", String(8), nullable=False),
+    # The day from which the state holds.
+    Column("since", Date, nullable=False),
+    # Days with a purchase; the first and the last of them; what was paid less returns, in the basis' currency.
+    Column("days", Integer, nullable=False),
+    Column("first", Date, nullable=False),
+    Column("last", Date, nullable=False),
+    Column("spent", BigInteger, nullable=False),
+    # "" where nobody said what was bought.
+    Column("category", String(64), nullable=False),
+    Column("cycle", Integer, nullable=False),
+    # The customer's own median of days between purchases; NULL while there are too few.
+    Column("pace", Integer),
+    Column("recency", Integer, nullable=False),
+    Column("frequency", Integer, nullable=False),
+    Column("money", Integer, nullable=False),
+    Column("vital", Boolean, nullable=False),
+    Column("warning", String(16)),
+    # The day on which it changes without any purchase; NULL when it never does.
+    Column("due", Date),
+    Column("computed", BigInteger, nullable=False),
+    Index("customer_segment_state", "state", "customer"),
+    Index("customer_segment_due", "due"),
+)
+
+segment_basis = Table(
+    "segment_basis",
+    metadata,
+    Column("name", NAME, primary_key=True),
+    # Bands, cycles, model: what was learnt of everybody, and holds until it is learnt again.
+    Column("body", Text, nullable=False),
+    Column("learnt", BigInteger, nullable=False),
+    # Purchases and merges up to this time are in.
+    Column("through", BigInteger, nullable=False),
 )

@@ -179,3 +179,37 @@ erased_member = Table(
     Column("member", String(32), primary_key=True),
     Column("time", BigInteger, nullable=False),
 )
+
+footfall_revision = Table(
+    "footfall_revision",
+    metadata,
+    Column("store", STORE, primary_key=True),
+    # "minute", "hour" or "day" of the store.
+    Column("grain", String(8), primary_key=True),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("sensor", NAME, primary_key=True),
+    Column("place", NAME, primary_key=True),
+    # 0 as first exported; one more each time that an export found it changed.
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    # The store's position when it was exported: what came later is not in it.
+    Column("position", BigInteger, nullable=False),
+    Column("made", BigInteger, nullable=False),
+    # NULL where nothing was observed.
+    Column("entered", BigInteger),
+    Column("left", BigInteger),
+    Column("coverage", Float(53), nullable=False),
+)
+
+export_run = Table(
+    "export_run",
+    metadata,
+    Column("store", STORE, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(8), nullable=False),
+    Column("grain", String(8), nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("end", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+)

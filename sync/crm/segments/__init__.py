@@ -1,0 +1,1 @@
+"""Who buys, how often, and who is about to stop: computed from the purchases, incrementally."""
