@@ -54,6 +54,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "dashboard.handover:handover",
         "A guide leaves: customers, open work and tablet access, in one step.",
     ),
+    "users": ("dashboard.accounts:users", "Who may log in at the centre, and as what."),
+    "api-keys": ("dashboard.accounts:api_keys", "Keys of programs that use the centre's API."),
     "config": ("yingke:config", "Check the configuration, or print its JSON Schema."),
 }
 
