@@ -36,7 +36,7 @@ class DashboardConfig(BaseModel):
             raise ValueError("certificate and key go together")
         if self.host not in {"127.0.0.1", "::1", "localhost"} and self.certificate is None:
             raise ValueError(
-                "beyond this machine the pages need TLS: set dashboard.certificate and dashboard.key, or use an SSH tunnel"
+                "beyond this machine the pages need TLS: set certificate and key, or use an SSH tunnel"
             )
         return self
 

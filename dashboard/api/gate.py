@@ -112,7 +112,7 @@ def declared(app: FastAPI) -> list[tuple[str, str, str]]:
         (method, route.path, (route.openapi_extra or {})[DECLARED])
         for route in app.routes
         if isinstance(route, APIRoute)
-        for method in sorted(route.methods)
+        for method in sorted(route.methods or ())
     ]
 
 
