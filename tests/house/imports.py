@@ -38,6 +38,7 @@ SEAMS = {
     "scapy": (),
     "dpkt": (),
     "atheris": (),
+    "schemathesis": (),
     # A peer of bench.wifi_estimates, never at run time.
     "sklearn": (),
     "sllurp": (),
