@@ -45,7 +45,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "wifi": ("edge.commands.wifi:wifi", "Estimate devices from Wi-Fi captures."),
     "rfid": ("edge.commands.rfid:rfid", "Decode recorded LLRP streams."),
     "tryons": ("edge.commands.rfid:tryons", "Find try-on sessions in tag reads."),
-    "export": ("dashboard.export_commands:export", "What happened to items, as EPCIS 2.0 documents."),
     "outbox": ("edge.commands.outbox:outbox", "Look into the box's outbox, or send it again."),
     "calibrate": ("yingke:calibrate", "Draw a camera's lines and zones on its picture, in a page on this machine."),
     "import": (
@@ -56,11 +55,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "dashboard.segments:segments",
         "Who is new, active, at risk or lost, who to call now, and who makes the turnover.",
     ),
-    "export": ("dashboard.exporting:export", "Footfall and events for other tools, with coverage and revisions."),
+    "export": (
+        "dashboard.exporting:export",
+        "Footfall, events and EPCIS for other tools, with coverage and revisions.",
+    ),
     "handover": (
         "dashboard.handover:handover",
         "A guide leaves: customers, open work and tablet access, in one step.",
     ),
+    "users": ("dashboard.accounts:users", "Who may log in at the centre, and as what."),
+    "api-keys": ("dashboard.accounts:api_keys", "Keys of programs that use the centre's API."),
     "config": ("yingke:config", "Check the configuration, or print its JSON Schema."),
 }
 

@@ -10,6 +10,10 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
+from dashboard.api import customers, guides, sales, session
+from dashboard.api.answers import LARGEST_BODY, handle_errors
+from dashboard.api.gate import Gate, Who, refuse_undeclared
+from dashboard.api.office import Office
 from dashboard.audits import audit_view
 from dashboard.changes import Changes
 from dashboard.day import Minute, bounds, day_view, local_date
@@ -68,9 +72,14 @@ def create_app(
     simulated: bool,
     audit_max_age_days: float = 90.0,
     epcis: EpcisConfig | None = None,
+    office: Office | None = None,
 ) -> FastAPI:
-    """The application over one reader; ``stores`` are the stores it may show, the first is the default."""
+    """The application over one reader; ``stores`` are the stores it may show, the first is the default.
+
+    With an ``office`` the CRM's API is there, and everything asks for a login once there is an account.
+    """
     app = FastAPI(title="Yingke", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
+    gate = Gate(app, office)
     known = {store.id: store for store in stores}
     changes = app.state.changes = Changes(reader.last_cursor)
 
@@ -80,30 +89,35 @@ def create_app(
         log.warning("%s: %s", request.url.path, error)
         return JSONResponse({"detail": "the database does not answer now"}, 503, {"Retry-After": "2"})
 
-    def chosen(store: str) -> StoreConfig:
-        if store not in known:
+    def chosen(who: Who, store: str) -> StoreConfig:
+        if store not in known or not who.of_store(store):
             raise HTTPException(404, "no such store")
         return known[store]
 
     @app.middleware("http")
     async def secure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        length = request.headers.get("content-length", "0")
+        if "transfer-encoding" in request.headers or not length.isdecimal() or int(length) > LARGEST_BODY:
+            return JSONResponse({"detail": "a request has a length, and a megabyte at most"}, 413)
         response = await call_next(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
 
-    @app.get("/api/v1/stores")
-    def list_stores() -> dict[str, Any]:
+    @gate.get("/api/v1/stores", "figures:read")
+    def list_stores(who: Who) -> dict[str, Any]:
         return {
-            "stores": [{"id": s.id, "name": s.name or s.id, "timezone": s.timezone} for s in stores],
+            "stores": [
+                {"id": s.id, "name": s.name or s.id, "timezone": s.timezone} for s in stores if who.of_store(s.id)
+            ],
             "notes": dict(notes),
             "simulated": simulated,
         }
 
-    @app.get("/api/v1/stores/{store}/day")
-    def day(store: str, day: Annotated[date | None, Query(alias="date")] = None) -> dict[str, Any]:
+    @gate.get("/api/v1/stores/{store}/day", "figures:read")
+    def day(who: Who, store: str, day: Annotated[date | None, Query(alias="date")] = None) -> dict[str, Any]:
         """Visits by hour with coverage, and the day's other figures."""
-        place, moment = chosen(store), now()
+        place, moment = chosen(who, store), now()
         if day is not None and not 1970 <= day.year <= 2200:
             raise HTTPException(422, "date is outside 1970 to 2200")
         wanted = day or local_date(place, moment)
@@ -119,32 +133,33 @@ def create_app(
             "audits": audit_view(store, reader.audits(store), states, moment, audit_max_age_days),
         }
 
-    @app.get("/api/v1/stores/{store}/audits")
-    def audits(store: str) -> dict[str, Any]:
+    @gate.get("/api/v1/stores/{store}/audits", "figures:read")
+    def audits(who: Who, store: str) -> dict[str, Any]:
         """The last audit of each line, and whether it still holds: good, old, changed, never or forged."""
-        name = chosen(store).id
+        name = chosen(who, store).id
         rows, states = reader.audits(name), reader.sensor_states(name)
         return {"audits": audit_view(name, rows, states, now(), audit_max_age_days)}
 
-    @app.get("/api/v1/stores/{store}/recognition")
-    def recognition(store: str) -> dict[str, Any]:
+    @gate.get("/api/v1/stores/{store}/recognition", "figures:read")
+    def recognition(who: Who, store: str) -> dict[str, Any]:
         """Members suggested by their face in the last thirty days, and how often clerks said that it was another."""
         moment = now()
-        return verdict_view(reader.face_verdicts(chosen(store).id, moment - DAYS * 86400.0, moment + 60))
+        return verdict_view(reader.face_verdicts(chosen(who, store).id, moment - DAYS * 86400.0, moment + 60))
 
-    @app.get("/api/v1/stores/{store}/events")
+    @gate.get("/api/v1/stores/{store}/events", "figures:read")
     def events(
+        who: Who,
         store: str,
         limit: Annotated[int, Query(ge=1, le=500)] = EVENTS_SHOWN,
         kind: Literal["all", "happening"] = "all",
     ) -> dict[str, Any]:
         """The last events, newest first; ``happening`` leaves out the every-minute ones: totals and heartbeats."""
         without = () if kind == "all" else (FootfallMinute.TYPE, Health.TYPE)
-        return {"events": [event_document(row) for row in reader.latest_events(chosen(store).id, limit, without)]}
+        return {"events": [event_document(row) for row in reader.latest_events(chosen(who, store).id, limit, without)]}
 
-    app.include_router(epcis_routes(reader, chosen, now, epcis or EpcisConfig()))
+    epcis_routes(gate, reader, chosen, now, epcis or EpcisConfig())
 
-    @app.get("/api/v1/changes")
+    @gate.get("/api/v1/changes", "figures:read")
     async def stream(request: Request) -> StreamingResponse:
         """Server-sent events: one ``changed`` whenever events came in; a slow client gets one for many."""
 
@@ -156,13 +171,23 @@ def create_app(
 
         return StreamingResponse(lines(), media_type="text/event-stream")
 
-    @app.get("/healthz")
+    @gate.get("/healthz", "public")
     def healthz() -> dict[str, Any]:
         return {"ok": True, "cursor": reader.last_cursor()}
 
-    @app.get("/", include_in_schema=False)
+    @gate.get("/", "public", include_in_schema=False)
     def page() -> FileResponse:
         return FileResponse(STATIC / "index.html")
 
+    @gate.get("/login", "public", include_in_schema=False)
+    def login_page() -> FileResponse:
+        return FileResponse(STATIC / "login.html")
+
+    if office is not None:
+        handle_errors(app)
+        for part in (session, customers, sales, guides):
+            part.add(gate, office)
+
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    refuse_undeclared(app)
     return app

@@ -13,6 +13,7 @@ from dashboard.config import CentreFile
 from sync.orders import CentreOrdersConfig
 
 if TYPE_CHECKING:
+    from dashboard.api.office import Office
     from sync.order_sender import OrderSender
     from sync.store.store import CentralStore
 
@@ -52,8 +53,9 @@ def run(config: CentreFile, stop: threading.Event) -> None:
     with listener, CentralStore(config.sync.database.resolved(), config.sync.ingest) as store:
         notes, simulated = config.dashboard.notes, config.clock is not None
         age = config.dashboard.audit_max_age_days
-        app = create_app(store, config.all_stores, clock(config.clock), notes, simulated, age, config.dashboard.epcis)
-        server = PageServer(app)
+        epcis, office = config.dashboard.epcis, _office(config, store)
+        app = create_app(store, config.all_stores, clock(config.clock), notes, simulated, age, epcis, office)
+        server = PageServer(app, config.dashboard.certificate, config.dashboard.key)
         # What is loaded by now lives as long as the process: the collector need not walk through it for every batch
         # (a sixth of the CPU time of ingest).
         gc.freeze()
@@ -66,12 +68,30 @@ def run(config: CentreFile, stop: threading.Event) -> None:
             for part in parts:
                 part.add_done_callback(lambda _: setattr(server, "should_exit", True))
             try:
-                log.info("pages on http://%s:%d/", config.dashboard.host, listener.getsockname()[1])
+                scheme = "http" if config.dashboard.certificate is None else "https"
+                log.info("pages on %s://%s:%d/", scheme, config.dashboard.host, listener.getsockname()[1])
                 server.run(sockets=[listener])
             finally:
                 stop.set()
         for part in parts:
             part.result()
+
+
+def _office(config: CentreFile, store: "CentralStore") -> "Office":
+    from dashboard.api.office import Office
+    from sync.clock import clock
+    from sync.config import read_secret
+    from sync.signing import SigningKey
+
+    section = config.dashboard
+    return Office(
+        store.engine,
+        config.all_stores,
+        clock(config.clock),
+        secrets={source: read_secret(path) for source, path in section.webhooks.items()},
+        key=None if section.orders is None else SigningKey.open_or_make(section.orders.key),
+        secure=section.certificate is not None,
+    )
 
 
 def _orders(config: CentreFile, section: CentreOrdersConfig, store: "CentralStore") -> "OrderSender":

@@ -1,5 +1,6 @@
 """What the central process reads of ``config.yaml``."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -24,11 +25,19 @@ class DashboardConfig(BaseModel):
     notes: dict[Literal["en", "zh"], str] = {}
     """What every page says on top, by language, e.g. which sensors are simulated."""
 
+    certificate: Path | None = Field(default=None, description="of the pages and the API, PEM; with key: TLS only")
+    key: Path | None = Field(default=None, description="the certificate's private key, PEM")
+    webhooks: dict[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")], Path] = Field(
+        default={}, description="source: file (mode 0600) with the secret that its signed receipts are made with"
+    )
+
     @model_validator(mode="after")
     def _loopback_only(self) -> Self:
-        # Security floor: beyond loopback only with TLS and a login; this version has no login.
-        if self.host not in {"127.0.0.1", "::1", "localhost"}:
-            raise ValueError("the pages have no login yet, so they are served on 127.0.0.1 only; use an SSH tunnel")
+        # Security floor: beyond loopback only with TLS and a login. TLS alone makes the login a must (see Gate).
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        if self.host not in {"127.0.0.1", "::1", "localhost"} and self.certificate is None:
+            raise ValueError("beyond this machine the pages need TLS: set certificate and key, or use an SSH tunnel")
         return self
 
 

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Protocol
 from uuid import uuid4
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import StreamingResponse
 
+from dashboard.api.gate import Gate, Who
 from dashboard.epcis import TYPES, EpcisConfig, Writer, head, written
+from sync.accounts.roles import Caller
 from sync.clock import Now
 from sync.settings import StoreConfig
 
@@ -24,12 +26,14 @@ class ItemReader(Protocol):
     def last_cursor(self, store: str | None = None) -> int: ...
 
 
-def epcis_routes(reader: ItemReader, chosen: Callable[[str], StoreConfig], now: Now, config: EpcisConfig) -> APIRouter:
-    """``chosen`` gives the store of a name, or raises 404."""
-    router = APIRouter()
+def epcis_routes(
+    gate: Gate, reader: ItemReader, chosen: Callable[[Caller, str], StoreConfig], now: Now, config: EpcisConfig
+) -> None:
+    """``chosen`` gives the store of a name to who may see it, or raises 404."""
 
-    @router.get("/api/v1/stores/{store}/epcis", response_class=StreamingResponse)
+    @gate.get("/api/v1/stores/{store}/epcis", "figures:read", response_class=StreamingResponse)
     def epcis(
+        who: Who,
         store: str,
         cursor: Annotated[int, Query(ge=0, le=2**53 - 1)] = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = PAGE,
@@ -38,7 +42,7 @@ def epcis_routes(reader: ItemReader, chosen: Callable[[str], StoreConfig], now: 
 
         The header ``Yingke-Cursor`` is where to go on, now or tomorrow; ``Link`` leads there while there is more.
         """
-        place = chosen(store)
+        place = chosen(who, store)
         # Before the page: what comes in meanwhile is on the next one.
         newest = reader.last_cursor(place.id)
         rows = reader.events_after(place.id, cursor, limit, TYPES)
@@ -49,5 +53,3 @@ def epcis_routes(reader: ItemReader, chosen: Callable[[str], StoreConfig], now: 
             headers["Link"] = f'</api/v1/stores/{place.id}/epcis?cursor={after}&limit={limit}>; rel="next"'
         parts = written(Writer(place, config), rows, head(config.base, now(), uuid4()))
         return StreamingResponse(parts, media_type="application/ld+json", headers=headers)
-
-    return router

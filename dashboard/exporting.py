@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from dashboard.config import CentreFile
+from dashboard.exporting_epcis import epcis
 
 if TYPE_CHECKING:
     from sync.exports.runs import Run
@@ -47,6 +48,9 @@ EVENTS = (
 @click.group()
 def export() -> None:
     """Footfall and events for other tools: coverage in every row, late data as revisions."""
+
+
+export.add_command(epcis)
 
 
 def _day(context: click.Context, parameter: click.Parameter, value: datetime) -> date:

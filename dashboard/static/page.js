@@ -10,6 +10,7 @@ let chain = null, day = null, events = [], recognition = null, connected = true;
 
 async function read(path) {
   const response = await fetch(path);
+  if (response.status === 401) location.assign("/login");
   if (!response.ok) throw new Error(`${response.status} at ${path}`);
   return response.json();
 }

@@ -79,6 +79,14 @@ def undo(connection: Connection, merge: UUID, now: float, by: str) -> None:
         access.note(connection, who, by, "unmerged", now, detail=f"{row.gone} from {row.kept}")
 
 
+def get(connection: Connection, merge: UUID) -> Merge:
+    """One merge, undone or not. Raises ``CrmError`` (``unknown``)."""
+    row = connection.execute(select(tables.customer_merge).where(tables.customer_merge.c.id == merge)).first()
+    if row is None:
+        raise CrmError("unknown", f"there is no merge {merge}", "look at the customer's merges")
+    return Merge(*row)
+
+
 def of(connection: Connection, customer: str) -> list[Merge]:
     """Every merge that concerned anybody of this customer's group, undone ones too, oldest first."""
     names = [each.customer for each in customers.group(connection, customer)]

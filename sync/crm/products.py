@@ -130,6 +130,17 @@ def of_style(connection: Connection, style: str) -> list[Variant]:
     return sorted(get(connection, ids).values(), key=lambda each: (each.colour or "", each.size or "", str(each.id)))
 
 
+def styles(connection: Connection, category: str | None, after: str | None, limit: int) -> list[str]:
+    """The styles of products in order, from ``after`` on; of one category where it is given."""
+    table = tables.product
+    query = select(table.c.style).order_by(table.c.style).limit(limit)
+    if category is not None:
+        query = query.where(table.c.category == category)
+    if after is not None:
+        query = query.where(table.c.style > after)
+    return list(connection.scalars(query))
+
+
 def placeholders(connection: Connection, limit: int = 200) -> list[Variant]:
     """What was sold and nobody has said what it is."""
     table = tables.variant

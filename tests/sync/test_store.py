@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, text
 
+import sync.accounts.tables  # adds its tables to the metadata
 import sync.crm.tables  # noqa: F401  # adds its tables to the metadata
 from sync.config import MAX_EVENT_BYTES, IngestConfig
 from sync.delivery import Floor

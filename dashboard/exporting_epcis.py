@@ -1,4 +1,4 @@
-"""``yingke export``: from the central database into files of other systems' formats."""
+"""``yingke export epcis``: what happened to items, as one document."""
 
 import os
 import sys
@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 _PAGE = 1000
 
 
-@click.group()
-def export() -> None:
-    """Export from the central database (on the machine of yingke centre, or another that reaches its database)."""
-
-
-@export.command()
+@click.command()
 @click.option("--store", "name", required=True, help="the store's id")
 @click.option(
     "--from", "first", required=True, type=click.DateTime(["%Y-%m-%d"]), help="first day, in the store's time"

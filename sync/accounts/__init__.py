@@ -1,0 +1,1 @@
+"""Who may ask the centre for what: people with a password, programs with a key. ``docs/access.md`` is the map."""
