@@ -151,7 +151,7 @@ class DlibEncoder:
     """Where CenterFace's landmarks lie in the chips that dlib cuts with its own detector and 5-point predictor: medians
     over 190 pictures of as many people, made symmetrical (``python -m bench.faces template``)."""
     landmarks_px = 128
-    """Of 100 visits 80 are recognised, 74 with 64 (``python -m bench.arrivals``): it has never seen a crooked chip."""
+    """Of 100 visits 76 are recognised, 74 with 64 (``python -m bench.arrivals``; 80 where 128 is used throughout)."""
 
     def __init__(self, cache: Path | None = None) -> None:
         """``cache``: directory of the exported network, see ``resnet_onnx``. Raises ``ModelError``."""
