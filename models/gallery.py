@@ -26,7 +26,7 @@ would teach more, must not be kept (a face that matches nobody leaves nothing)."
 _BOUND_FROM, _HEAD, _SPREADS = 2000, 64, 2.4
 """Rows from which bounds pay, numbers in the bound, and how far above the mean bound, in standard deviations, the rows
 lie that are compared in full first: a few dozens of 10,000 (``python -m bench.faces lookup``)."""
-_RINSED = 2048
+_RINSED = 1024
 """Rows of a product that OpenBLAS makes in the same memory as one of all rows: with few it uses the stack."""
 _DUPLICATE = 0.85
 """Two identities are taken for one person when their distance is below this share of the rule's cap."""
@@ -82,6 +82,10 @@ class Gallery:
         self._owner = np.repeat(np.arange(len(counts)), counts)
         taps = wrong_taps or {}
         self._ratios = [rule.ratio * max(LEAST_FACTOR, TAP_FACTOR ** max(0, taps.get(name, 0))) for name in self.names]
+        if len(everybody):
+            # What is called for the first time leaves registers on the stack, see ``models.encoders``: none of a face.
+            self.far(everybody[0], 1.0)
+            self.decide(everybody[0])
 
     def __len__(self) -> int:
         """How many members."""

@@ -61,4 +61,6 @@ class VisitFace:
         """Overwrite the vectors and let them go."""
         for row in self._rows:
             row[:] = 0
+            # The processor's registers hold what was copied last; the linker or a signal may lay them on the stack.
+            row.copy()
         self._rows.clear()
