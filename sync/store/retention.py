@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from sqlalchemy import Connection, Engine, delete, or_, select, tuple_
+from sqlalchemy import Connection, Engine, and_, delete, or_, select, tuple_
 
 from sync.config import RetentionConfig
 from sync.errors import SyncError
@@ -40,7 +40,7 @@ class Retention:
             for days in (self._config.arrival_days, self._config.tryon_days, self._config.dead_letter_days)
         )
         gone = {
-            kind: self._delete(partial(_events, kind=kind, limit=limit))
+            kind: self._delete(partial(_events, kind=kind, limit=limit, now=now))
             for kind, limit in ((Arrival.TYPE, arrivals), (Response.TYPE, arrivals), (TryOn.TYPE, tryons))
         }
         gone["dead_letter"] = self._delete(partial(_letters, limit=letters))
@@ -67,10 +67,11 @@ class Retention:
                 return total
 
 
-def _events(connection: Connection, kind: str, limit: int) -> int:
+def _events(connection: Connection, kind: str, limit: int, now: int) -> int:
     table, key = tables.event, tuple_(tables.event.c.store, tables.event.c.id)
-    # By when it came as well: a box whose clock ran ahead must not keep a person for longer.
-    old = or_(table.c.time < limit, table.c.received < limit)
+    # By when it came as well: a box whose clock ran ahead must not keep a person for longer. What came in today stays
+    # for a day, however old it says it is: whoever follows the events reads it first.
+    old = or_(table.c.received < limit, and_(table.c.time < limit, table.c.received < now - DAY_MS))
     rows = connection.execute(
         select(table.c.store, table.c.id).where(table.c.type == kind, old).limit(BATCH_ROWS)
     ).all()

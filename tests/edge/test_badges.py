@@ -157,7 +157,10 @@ def test_a_reader_may_serve_badges_alone_and_a_camera_names_a_reader_that_looks_
     assert load(path, EdgeFile).edge.badges["entrance"].epcs == (BADGE,)
     for wrong, message in (
         (good.replace("[entrance]", "[till]"), "no badges are looked for at till"),
-        (STORE.replace("READER", "entrance").replace("BADGES", "{}"), "edge.tryons.entrance or edge.badges.entrance"),
+        (
+            STORE.replace("READER", "entrance").replace("BADGES", "{}"),
+            "edge.tryons.entrance or edge.items.entrance or edge.badges.entrance",
+        ),
         (good.replace(BADGE, "E28011"), "edge.badges.entrance.epcs"),
     ):
         path.write_text(wrong)

@@ -63,6 +63,12 @@ def test_a_day_that_lies_in_the_future_by_a_wrong_clock_keeps_nobody_for_longer(
     assert tidied(store, 90.1) == {"yingke.arrival.v1": 1}
 
 
+def test_what_came_in_today_stays_for_a_day_however_old_it_says_it_is(store: CentralStore) -> None:
+    store.ingest([Box().send(arrival(T0 - 3650 * DAY))])
+    assert tidied(store, 0.9) == {}
+    assert tidied(store, 1.1) == {"yingke.arrival.v1": 1}
+
+
 def test_more_than_a_batch_goes_in_one_call_and_nothing_else_with_it(store: CentralStore) -> None:
     box = Box()
     for _ in range(3):
