@@ -74,12 +74,13 @@ def test_rule_7_an_erasure_at_head_office_ends_with_a_receipt_of_every_box_and_s
         stack.enter_context(running(log, "centre", "--config", centre))
         for store in ("s1", "s2"):
             stack.enter_context(running(log, "edge", "--config", tmp_path / f"{store}.yaml"))
-        code, said = erase(capsys, centre, "--wait", "6")
+        code, said = erase(capsys, centre, "--wait", "1")
         assert code == 3, log.read_text()[-2000:]
-        assert said["waiting"] == ["s3"]
+        assert "s3" in said["waiting"]  # type: ignore[operator]
+        until(lambda: erase(capsys, centre, "--status")[1]["waiting"] == ["s3"], 60)
         # The box that was away comes back, erases, and says so.
         stack.enter_context(running(log, "edge", "--config", tmp_path / "s3.yaml"))
-        until(lambda: erase(capsys, centre, "--status")[0] == 0, 30)
+        until(lambda: erase(capsys, centre, "--status")[0] == 0, 60)
         for store in ("s1", "s2", "s3"):
             with Register(tmp_path / store, store) as register:
                 assert register.enrolled() == 0
